@@ -1,0 +1,40 @@
+"""flopslib: what a neural network costs, derived once and counted for real.
+
+A cost function returns a derivation, "what one output costs × how many
+outputs", from which every figure, formula and table of the book comes.
+
+>>> from flopslib import conv2d, formula
+>>> conv2d(3, 64, 7, 112, 112, bias=False).macs
+118013952
+>>> formula(conv2d, bias=False, groups=1).flops
+2*B*C_in*C_out*H_out*K_h*K_w*W_out
+"""
+
+from flopslib.costs import conv2d, depthwise_conv2d, linear, matmul, pointwise_conv2d
+from flopslib.counting import CountingNumber, Tally, run_and_count
+from flopslib.derivation import Derivation, Part, Step
+from flopslib.opcount import OpCount
+from flopslib.registry import cost_function, registered
+from flopslib.shapes import conv_output_size
+from flopslib.symbolic import formula
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "CountingNumber",
+    "Derivation",
+    "OpCount",
+    "Part",
+    "Step",
+    "Tally",
+    "conv2d",
+    "conv_output_size",
+    "cost_function",
+    "depthwise_conv2d",
+    "formula",
+    "linear",
+    "matmul",
+    "pointwise_conv2d",
+    "registered",
+    "run_and_count",
+]

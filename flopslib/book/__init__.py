@@ -1,0 +1,1 @@
+"""What makes the book out of the chapters; nothing here is needed to count."""

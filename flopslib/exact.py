@@ -1,0 +1,240 @@
+"""Exact arithmetic on the three kinds of number a count can be.
+
+A size, and so a count, is a Python ``int``, a SymPy expression or a NumPy
+integer array. Integers and expressions are exact by themselves. An array is
+not: ``int64`` wraps round at 2**63 without a word. Inside the library an array
+therefore travels as a ``Sweep``, whose arithmetic switches to Python integers
+as soon as a bound no longer proves that ``int64`` is enough.
+
+NumPy and SymPy are recognised without being imported: a value can only be
+theirs if somebody has imported them already.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+import sys
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["Size", "Sweep", "exact_quotient", "floor_quotient", "plain", "product"]
+
+INT64_MAX = 2**63 - 1
+
+
+class Size(Protocol):
+    """What a size may be: an ``int``, a SymPy expression, a NumPy integer or integer array."""
+
+    def __add__(self, other: Any, /) -> Any:
+        """Add exactly."""
+
+    def __sub__(self, other: Any, /) -> Any:
+        """Subtract exactly."""
+
+    def __mul__(self, other: Any, /) -> Any:
+        """Multiply exactly."""
+
+    def __pow__(self, other: Any, /) -> Any:
+        """Raise to a power exactly."""
+
+
+def is_array(value: object) -> bool:
+    """Whether ``value`` is a NumPy array, asked without importing NumPy."""
+    numpy = sys.modules.get("numpy")
+    return numpy is not None and isinstance(value, numpy.ndarray)
+
+
+def is_expression(value: object) -> bool:
+    """Whether ``value`` is a SymPy expression, asked without importing SymPy."""
+    sympy = sys.modules.get("sympy")
+    return sympy is not None and isinstance(value, sympy.Expr)
+
+
+class Sweep:
+    """An integer array whose arithmetic is exact.
+
+    The entries are ``int64`` where the largest ones prove that a result fits,
+    and Python integers otherwise, so a sweep is as fast as NumPy until it must
+    be slower to stay right.
+
+    >>> import numpy
+    >>> sizes = Sweep(numpy.array([2**20, 2**40]))
+    >>> (sizes * sizes).values.tolist() == [2**40, 2**80]
+    True
+    """
+
+    __slots__ = ("bound", "values")
+    __array_ufunc__ = None  # NumPy hands its operators over to us
+
+    def __init__(self, values: NDArray[Any]) -> None:
+        """Take an array of integers of any dtype; entries must be exact integers."""
+        self.bound = max(abs(int(values.max())), abs(int(values.min()))) if values.size else 0
+        self.values = values.astype("int64" if self.bound <= INT64_MAX else object, copy=False)
+
+    def _combine(
+        self, other: Any, operate: Callable[[Any, Any], Any], bound: Callable[[int, int], int]
+    ) -> Sweep:
+        right = other if isinstance(other, Sweep) else _scalar_sweep(other)
+        fits = max(self.bound, right.bound, bound(self.bound, right.bound)) <= INT64_MAX
+        kind = "int64" if fits else object
+        return Sweep(
+            operate(
+                self.values.astype(kind, copy=False),
+                right.values.astype(kind, copy=False),
+            )
+        )
+
+    def __add__(self, other: Any) -> Sweep:
+        """Add entry by entry."""
+        return self._combine(other, operator.add, operator.add)
+
+    def __sub__(self, other: Any) -> Sweep:
+        """Subtract entry by entry."""
+        return self._combine(other, operator.sub, operator.add)
+
+    def __rsub__(self, other: Any) -> Sweep:
+        """Subtract from a scalar, entry by entry."""
+        return _scalar_sweep(other) - self
+
+    def __mul__(self, other: Any) -> Sweep:
+        """Multiply entry by entry."""
+        return self._combine(other, operator.mul, operator.mul)
+
+    def __pow__(self, exponent: int) -> Sweep:
+        """Raise each entry to a fixed power."""
+        return self._combine(exponent, operator.pow, operator.pow)
+
+    __radd__ = __add__
+    __rmul__ = __mul__
+
+    def __repr__(self) -> str:
+        """Show the entries, as NumPy does."""
+        return f"Sweep({self.values!r})"
+
+
+def _scalar_sweep(value: int) -> Sweep:
+    import numpy as np
+
+    return Sweep(np.array(value, dtype=object))
+
+
+def wrapped(value: Any) -> Any:
+    """Turn an array into a ``Sweep``; leave every other value alone."""
+    return Sweep(value) if is_array(value) else value
+
+
+def plain(value: Any) -> Any:
+    """Turn a ``Sweep`` back into a read-only NumPy array; leave every other value alone.
+
+    >>> import numpy
+    >>> plain(Sweep(numpy.array([1, 2])) * 3)
+    array([3, 6])
+    >>> plain(7)
+    7
+    """
+    if not isinstance(value, Sweep):
+        return value
+    array = value.values.view()
+    array.flags.writeable = False
+    return array
+
+
+def add(left: Any, right: Any) -> Any:
+    """Add two plain values exactly."""
+    return plain(wrapped(left) + wrapped(right))
+
+
+def multiply(left: Any, right: Any) -> Any:
+    """Multiply two plain values exactly."""
+    return plain(wrapped(left) * wrapped(right))
+
+
+def product(factors: Iterable[Any]) -> Any:
+    """Multiply plain values exactly; the empty product is 1.
+
+    >>> product([2, 3, 7])
+    42
+    """
+    return plain(math.prod((wrapped(factor) for factor in factors), start=1))
+
+
+def same(left: Any, right: Any) -> bool:
+    """Whether two plain values are equal: arrays in shape and in every entry."""
+    if is_array(left) and is_array(right):
+        return bool(left.shape == right.shape and (left == right).all())
+    if is_array(left) or is_array(right):
+        return False
+    return bool(left == right)
+
+
+def exact_quotient(numerator: Any, denominator: Any) -> Any:
+    """Divide where the division leaves no remainder, and refuse to where it would.
+
+    Integers and arrays are checked; SymPy expressions become a plain fraction,
+    which still cancels (``//`` would turn it into a floor that never does).
+
+    Raises:
+        ValueError: the denominator does not divide the numerator.
+
+    >>> exact_quotient(12, 4)
+    3
+    >>> exact_quotient(12, 5)
+    Traceback (most recent call last):
+    ...
+    ValueError: 12 is not divisible by 5
+    """
+    if is_expression(numerator) or is_expression(denominator):
+        return numerator / denominator
+    if isinstance(numerator, Sweep) or isinstance(denominator, Sweep):
+        quotient = floor_quotient(numerator, denominator)
+        place = first_place((quotient * denominator - numerator).values != 0)
+        if place is not None:
+            shape = quotient.values.shape
+            raise ValueError(
+                f"{_entry(numerator, place, shape)} is not divisible by "
+                f"{_entry(denominator, place, shape)} (entry {list(place)})"
+            )
+        return quotient
+    quotient, remainder = divmod(numerator, denominator)
+    if remainder:
+        raise ValueError(f"{numerator} is not divisible by {denominator}")
+    return quotient
+
+
+def floor_quotient(numerator: Any, denominator: Any) -> Any:
+    """Divide and round down: for counting how often a window fits, never for a cost.
+
+    >>> floor_quotient(7, 2)
+    3
+    """
+    if is_expression(numerator) or is_expression(denominator):
+        import sympy
+
+        return sympy.floor(numerator / denominator)
+    if isinstance(numerator, Sweep):
+        return numerator._combine(denominator, operator.floordiv, max)
+    if isinstance(denominator, Sweep):
+        return _scalar_sweep(numerator)._combine(denominator, operator.floordiv, max)
+    return numerator // denominator
+
+
+def first_place(mask: NDArray[np.bool_]) -> tuple[int, ...] | None:
+    """Return the index of the first true entry of ``mask``, or None where there is none."""
+    if not mask.any():
+        return None
+    import numpy as np
+
+    return tuple(int(axis[0]) for axis in np.nonzero(np.asarray(mask)))
+
+
+def _entry(value: Any, place: tuple[int, ...], shape: tuple[int, ...]) -> int:
+    if not isinstance(value, Sweep):
+        return int(value)
+    import numpy as np
+
+    return int(np.broadcast_to(value.values, shape)[place])

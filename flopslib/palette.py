@@ -1,0 +1,25 @@
+"""The book's colours, in one place: (on a light page, on a dark page).
+
+Figures and formulas are written with the light value. The style sheet holds the
+same values as CSS variables and exchanges them on a dark page; a test compares
+the two. Text in any of them but FAINT has a contrast of at least 4.5 on its page.
+"""
+
+MULTIPLICATION = ("#0b62a8", "#6cb8ff")
+ADDITION = ("#a8430b", "#ffa266")
+INK = ("#1f2430", "#e6e8ee")
+QUIET = ("#5c6370", "#a3abb8")
+FAINT = ("#d5d9e0", "#414956")
+MULTIPLICATION_TINT = ("#dcebf8", "#12324f")
+ADDITION_TINT = ("#fbe6d8", "#4d2a12")
+
+#: CSS variable -> its two values.
+VARIABLES = {
+    "--multiplication": MULTIPLICATION,
+    "--addition": ADDITION,
+    "--ink": INK,
+    "--quiet": QUIET,
+    "--faint": FAINT,
+    "--multiplication-tint": MULTIPLICATION_TINT,
+    "--addition-tint": ADDITION_TINT,
+}

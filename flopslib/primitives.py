@@ -1,0 +1,166 @@
+"""What the elementary operations cost: one fixed algorithm for each.
+
+A tally is only a fact once the algorithm is fixed. Each function here states
+what its algorithm performs, for one output; the loop that performs it has the
+same name in ``flopslib.reference.primitives``, and a test runs the one
+against the other. Layers are composed of these parts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from flopslib.derivation import Part
+from flopslib.exact import Size, plain, product, wrapped
+from flopslib.opcount import OpCount
+from flopslib.sizes import flag, whole_number
+
+#: Every primitive by name, in the order of the conventions table.
+PRIMITIVES: dict[str, Callable[..., Part]] = {}
+
+
+def _primitive(function: Callable[..., Part]) -> Callable[..., Part]:
+    PRIMITIVES[function.__name__] = function
+    return function
+
+
+@_primitive
+def dot_product(*terms: Size) -> Part:
+    """Multiply pairs and sum: n multiplications, n - 1 additions, n MACs.
+
+    n is the product of ``terms``, so that a window of 3 × 7 × 7 can be written as one.
+
+    >>> dot_product(3, 7, 7).operations
+    OpCount(multiplications=147, additions=146, macs=147)
+    """
+    factors = tuple(plain(whole_number("terms", term)) for term in terms)
+    n = wrapped(product(factors))
+    return Part("dot product", OpCount(multiplications=n, additions=n - 1, macs=n), factors)
+
+
+@_primitive
+def bias() -> Part:
+    """Add a constant to an output: 1 addition.
+
+    >>> bias().operations
+    OpCount(additions=1)
+    """
+    return Part("bias", OpCount(additions=1))
+
+
+@_primitive
+def scaling() -> Part:
+    """Multiply by a constant, such as 1/√d_k, computed beforehand: 1 multiplication.
+
+    >>> scaling().operations
+    OpCount(multiplications=1)
+    """
+    return Part("scaling", OpCount(multiplications=1))
+
+
+@_primitive
+def softmax(n: Size) -> Part:
+    """Turn n scores into n weights: subtract the largest, exponentiate, divide by the sum.
+
+    >>> softmax(4).operations.additions, dict(softmax(4).operations.other)
+    (7, {'comparisons': 3, 'divisions': 4, 'exponentials': 4})
+    """
+    n = whole_number("n", n)
+    other = {"comparisons": n - 1, "exponentials": n, "divisions": n}
+    return Part("softmax", OpCount(additions=n + (n - 1), other=other))
+
+
+@_primitive
+def layer_norm(n: Size, bias: bool = True) -> Part:
+    """Normalise n numbers by their mean and deviation, then scale by γ and shift by β.
+
+    ``bias=False`` leaves out β, as in torch.
+
+    >>> layer_norm(4).operations.additions, layer_norm(4, bias=False).operations.additions
+    (15, 11)
+    """
+    n = whole_number("n", n)
+    mean, centre, variance, epsilon = n - 1, n, n - 1, 1
+    additions = mean + centre + variance + epsilon
+    if flag("bias", bias):
+        additions = additions + n
+    other = {"divisions": n + 2, "square_roots": 1}
+    return Part("layer norm", OpCount(multiplications=n * 2, additions=additions, other=other))
+
+
+@_primitive
+def gelu() -> Part:
+    """Compute x · (½ · (1 + erf(x · c))), the exact GELU, for one x.
+
+    >>> gelu().operations
+    OpCount(multiplications=3, additions=1, other={'erfs': 1})
+    """
+    return Part("GELU", OpCount(multiplications=3, additions=1, other={"erfs": 1}))
+
+
+@_primitive
+def batch_norm() -> Part:
+    """Compute x · s + t, the inference form, with s and t folded beforehand.
+
+    >>> batch_norm().operations
+    OpCount(multiplications=1, additions=1)
+    """
+    return Part("batch norm", OpCount(multiplications=1, additions=1))
+
+
+@_primitive
+def relu() -> Part:
+    """Keep the larger of x and 0.
+
+    >>> relu().operations
+    OpCount(other={'comparisons': 1})
+    """
+    return Part("ReLU", OpCount(other={"comparisons": 1}))
+
+
+@_primitive
+def relu6() -> Part:
+    """Keep x between 0 and 6.
+
+    >>> relu6().operations
+    OpCount(other={'comparisons': 2})
+    """
+    return Part("ReLU6", OpCount(other={"comparisons": 2}))
+
+
+@_primitive
+def max_pool(n: Size) -> Part:
+    """Keep the largest of n cells.
+
+    >>> max_pool(9).operations
+    OpCount(other={'comparisons': 8})
+    """
+    n = whole_number("n", n)
+    return Part("max pooling", OpCount(other={"comparisons": n - 1}))
+
+
+@_primitive
+def average_pool(n: Size) -> Part:
+    """Take the mean of n cells.
+
+    >>> average_pool(9).operations
+    OpCount(additions=8, other={'divisions': 1})
+    """
+    n = whole_number("n", n)
+    return Part("average pooling", OpCount(additions=n - 1, other={"divisions": 1}))
+
+
+def on_symbols(primitive: Callable[..., Part], **flags: Any) -> Part:
+    """Return a primitive with its size, if it has one, as the symbol n.
+
+    >>> on_symbols(layer_norm).operations.additions
+    4*n - 1
+    """
+    from inspect import signature
+
+    from flopslib.notation import n
+
+    parameters = signature(primitive).parameters
+    takes_size = "n" in parameters or "terms" in parameters
+    return primitive(n, **flags) if takes_size else primitive(**flags)

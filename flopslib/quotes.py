@@ -1,0 +1,53 @@
+"""What others wrote: the notes this book grew out of, and published figures."""
+
+from __future__ import annotations
+
+import json
+from importlib.resources import files
+from typing import Any
+
+
+def _data(name: str) -> Any:
+    return json.loads(files("flopslib").joinpath("data", name).read_text(encoding="utf-8"))
+
+
+class Quotation:
+    """A claim of the source notes, shown with its section.
+
+    Attributes:
+        section: the section of the notes.
+        original: the claim in Chinese or as a formula.
+        english: our translation, empty where a formula needs none.
+    """
+
+    def __init__(self, claim: str) -> None:
+        """Take the name of a claim in ``data/source_notes.json``.
+
+        Raises:
+            KeyError: no claim has the name.
+        """
+        claims = _data("source_notes.json")["claims"]
+        if claim not in claims:
+            raise KeyError(f"no claim {claim!r}; there are {', '.join(claims)}")
+        self.section: str = claims[claim]["section"]
+        self.original: str = claims[claim]["original"]
+        self.english: str = claims[claim]["english"]
+
+    def __repr__(self) -> str:
+        return f"The source notes, section {self.section}: {self.english or self.original}"
+
+    def _repr_markdown_(self) -> str:
+        original = f'<span lang="zh">{self.original}</span>' if self.english else self.original
+        lines = [line for line in (self.english, original) if line]
+        body = "\n>\n> ".join(lines)
+        return f"> {body}\n>\n> — *the source notes, section {self.section}*"
+
+
+def published(model: str) -> list[dict[str, Any]]:
+    """Return the figures that others publish for a model.
+
+    >>> published("resnet50")[0]["value"]
+    3800000000
+    """
+    figures: list[dict[str, Any]] = _data("published.json")[model]
+    return figures

@@ -1,0 +1,98 @@
+"""The naive loops of the elementary operations, named as in :mod:`flopslib.primitives`.
+
+Each function takes the numbers it works on; constants such as 1/√d_k are plain
+numbers computed beforehand, and count nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from flopslib.reference.loop import dot
+
+
+def _sum(numbers: Sequence[Any]) -> Any:
+    total = numbers[0]
+    for number in numbers[1:]:
+        total = total + number
+    return total
+
+
+def _largest(numbers: Sequence[Any]) -> Any:
+    largest = numbers[0]
+    for number in numbers[1:]:
+        if number > largest:
+            largest = number
+    return largest
+
+
+def dot_product(x: Sequence[Any], w: Sequence[Any]) -> Any:
+    """Multiply pairs and sum the products."""
+    return dot(x, w)
+
+
+def bias(x: Any, b: Any) -> Any:
+    """Add a bias to one output."""
+    return x + b
+
+
+def scaling(x: Any, d_k: int = 64) -> Any:
+    """Multiply one score by the constant 1/√d_k."""
+    constant = 1 / math.sqrt(d_k)
+    return x * constant
+
+
+def softmax(x: Sequence[Any]) -> list[Any]:
+    """Subtract the largest, exponentiate, divide by the sum."""
+    largest = _largest(x)
+    weights = [(number - largest).exp() for number in x]
+    total = _sum(weights)
+    return [weight / total for weight in weights]
+
+
+def layer_norm(
+    x: Sequence[Any], gamma: Sequence[Any], beta: Sequence[Any] | None = None, eps: float = 1e-5
+) -> list[Any]:
+    """Centre, divide by the deviation, scale by γ, shift by β."""
+    mean = _sum(x) / len(x)
+    centred = [number - mean for number in x]
+    variance = _sum([number * number for number in centred]) / len(x)
+    deviation = (variance + eps).sqrt()
+    scaled = [number / deviation * g for number, g in zip(centred, gamma, strict=True)]
+    return scaled if beta is None else [n + b for n, b in zip(scaled, beta, strict=True)]
+
+
+def gelu(x: Any) -> Any:
+    """Compute x · (½ · (1 + erf(x / √2)))."""
+    constant = 1 / math.sqrt(2)
+    return x * (0.5 * (1 + (x * constant).erf()))
+
+
+def batch_norm(x: Any, s: Any, t: Any) -> Any:
+    """Compute x · s + t."""
+    return x * s + t
+
+
+def relu(x: Any) -> Any:
+    """Keep the larger of x and 0."""
+    return x if x > 0 else 0
+
+
+def relu6(x: Any) -> Any:
+    """Keep x between 0 and 6: two comparisons, whatever x is."""
+    above, below = x > 0, x < 6
+    if not above:
+        return 0
+    return x if below else 6
+
+
+def max_pool(x: Sequence[Any]) -> Any:
+    """Keep the largest cell of a window."""
+    return _largest(x)
+
+
+def average_pool(x: Sequence[Any]) -> Any:
+    """Take the mean of a window."""
+    return _sum(x) / len(x)

@@ -1,0 +1,251 @@
+"""Derivations as text and as LaTeX, written the way one writes them on paper."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from flopslib import notation, palette
+from flopslib.derivation import Derivation, Part, Step
+from flopslib.exact import is_array, is_expression
+from flopslib.opcount import OpCount
+
+# --- one value -------------------------------------------------------------
+
+
+def text(value: Any) -> str:
+    """Write a value as text: thousands apart, an expression in the order of the notation.
+
+    >>> text(118013952)
+    '118,013,952'
+    """
+    if is_expression(value):
+        return _expression_text(value)
+    if is_array(value):
+        return _array_text(value)
+    return f"{value:,}"
+
+
+def latex(value: Any) -> str:
+    r"""Write a value as LaTeX: thousands apart, an expression in the order of the notation.
+
+    >>> latex(118013952)
+    '118{,}013{,}952'
+    >>> from flopslib.notation import B, C_in, K_h
+    >>> latex(2 * K_h * C_in * B)
+    '2 B C_{\\text{in}} K_h'
+    """
+    if is_expression(value):
+        return _expression_latex(value)
+    if is_array(value):
+        return rf"\text{{{_array_text(value)}}}"
+    return f"{value:,}".replace(",", "{,}")
+
+
+def _array_text(value: Any) -> str:
+    if not value.size:
+        return f"no entries, shape {value.shape}"
+    return f"{int(value.min()):,} … {int(value.max()):,} in an array of shape {value.shape}"
+
+
+def simplest(expression: Any) -> Any:
+    """Return the shortest of an expression as it is, expanded, and factored.
+
+    >>> from flopslib.notation import I, O
+    >>> simplest(I * O + O * (I - 1))
+    2*I*O - O
+    """
+    import sympy
+
+    forms = (expression, sympy.expand(expression), sympy.factor(expression))
+    return min(forms, key=sympy.count_ops)
+
+
+def _in_order(expression: Any) -> tuple[Any, dict[Any, str], dict[Any, str]]:
+    # SymPy prints the factors of a product in the order of their names, so each
+    # symbol is renamed after its place in the notation table and printed by its own name.
+    import sympy
+
+    places = {
+        symbol: sympy.Symbol(f"{place:03d}{symbol}", positive=True, integer=True)
+        for place, symbol in enumerate(notation.latex_names())
+    }
+    latex_names = {places[symbol]: name for symbol, name in notation.latex_names().items()}
+    text_names = {place: str(symbol) for symbol, place in places.items()}
+    return simplest(expression).xreplace(places), latex_names, text_names
+
+
+def _expression_latex(expression: Any) -> str:
+    import sympy
+
+    ordered, names, _ = _in_order(expression)
+    return str(sympy.latex(ordered, symbol_names=names))
+
+
+def _expression_text(expression: Any) -> str:
+    from sympy.printing.str import StrPrinter
+
+    ordered, _, names = _in_order(expression)
+
+    class Printer(StrPrinter):  # type: ignore[misc]
+        def _print_Symbol(self, symbol: Any) -> str:  # noqa: N802
+            return names.get(symbol, str(symbol))
+
+    return str(Printer().doprint(ordered))
+
+
+# --- text ------------------------------------------------------------------
+
+
+def _counted(value: Any, noun: str) -> str:
+    return f"{text(value)} {noun[:-1] if _is_one(value) else noun}"
+
+
+def _is_one(value: Any) -> bool:
+    return isinstance(value, int) and value == 1
+
+
+def _shown(value: Any) -> bool:
+    return is_array(value) or value != 0
+
+
+def record_text(record: OpCount) -> str:
+    """Write what a record holds, leaving out what it does not and the MACs.
+
+    >>> record_text(OpCount(multiplications=3, additions=1, macs=3))
+    '3 multiplications, 1 addition'
+    """
+    figures = {name: count for name, count in record.kinds().items() if name != "macs"}
+    named = [_counted(n, kind.replace("_", " ")) for kind, n in figures.items() if _shown(n)]
+    return ", ".join(named) or "nothing"
+
+
+def _outputs_text(step: Step) -> str:
+    return " × ".join(map(text, step.shape)) or "1"
+
+
+def step_text(step: Step) -> str:
+    """Write a step as one line: its name, what one output costs, and the outputs."""
+    return (
+        f"{step.name}: each {step.unit} {record_text(step.per_output)}; "
+        f"{step.unit}s {_outputs_text(step)} = {text(step.outputs)}"
+    )
+
+
+def derivation_text(derivation: Derivation) -> str:
+    """Write a derivation as text: a line for each step, then what they sum to."""
+    total = derivation.total
+    sums = f"{text(total.macs)} MACs, {text(total.flops)} FLOPs ({text(total.exact_flops)} exactly)"
+    lines = [*map(step_text, derivation.steps), f"total: {record_text(total)}; {sums}"]
+    return "\n".join(lines)
+
+
+# --- LaTeX -----------------------------------------------------------------
+
+
+def displayed(body: str) -> str:
+    """Wrap LaTeX in the dollar signs that make a notebook display it."""
+    return f"$$\n{body}\n$$"
+
+
+def multiplications_in_colour(body: str) -> str:
+    """Colour LaTeX as multiplications."""
+    return rf"\textcolor{{{palette.MULTIPLICATION[0]}}}{{{body}}}"
+
+
+def additions_in_colour(body: str) -> str:
+    """Colour LaTeX as additions."""
+    return rf"\textcolor{{{palette.ADDITION[0]}}}{{{body}}}"
+
+
+COLOURED = {"multiplications": multiplications_in_colour, "additions": additions_in_colour}
+
+
+def _coloured(kind: str, value: Any) -> str:
+    return COLOURED.get(kind, str)(latex(value))
+
+
+def _counted_latex(kind: str, value: Any) -> str:
+    noun = kind.replace("_", " ")
+    return rf"{_coloured(kind, value)}\text{{ {noun[:-1] if _is_one(value) else noun}}}"
+
+
+def _part_lines(part: Part) -> Iterator[str]:
+    label = rf"\text{{{part.name}}}"
+    for kind, count in part.operations.kinds().items():
+        if kind == "macs" or not _shown(count):
+            continue
+        worked = _worked(part.terms) if kind == "multiplications" else ""
+        yield rf"{label} &\quad {worked}{_counted_latex(kind, count)}"
+        label = ""
+
+
+def _worked(factors: tuple[Any, ...]) -> str:
+    # letters side by side are a product already; numbers have to be worked out
+    if len(factors) < 2 or any(map(is_expression, factors)):
+        return ""
+    return r" \times ".join(map(latex, factors)) + " = "
+
+
+def _factor(value: Any) -> str:
+    written = latex(value)
+    is_sum = is_expression(value) and simplest(value).is_Add
+    return rf"\left({written}\right)" if is_sum else written
+
+
+def _product_lines(step: Step, kind: str) -> Iterator[str]:
+    each, whole = getattr(step.per_output, kind), getattr(step, kind)
+    if not _shown(each):
+        return
+    coloured = COLOURED[kind]
+    yield rf"\text{{{kind}}} &= {coloured(_factor(each))} \times {_factor(step.outputs)}"
+    yield f"&= {coloured(latex(whole))}"
+
+
+def _sum_lines(total: OpCount) -> Iterator[str]:
+    yield rf"\text{{MACs}} &= {latex(total.macs)}"
+    yield r"\text{FLOPs} &= 2 \times \text{MACs}"
+    yield rf"&= \boxed{{{latex(total.flops)}}}"
+    yield rf"\text{{exact FLOPs}} &= {latex(total.exact_flops)}"
+    for kind, count in total.other.items():
+        yield rf"\text{{{kind.replace('_', ' ')}}} &= {latex(count)}"
+
+
+def _aligned(lines: list[str]) -> str:
+    return "\\begin{aligned}\n" + " \\\\\n".join(lines) + "\n\\end{aligned}"
+
+
+def _step_lines(step: Step) -> list[str]:
+    lines = [rf"\textbf{{one {step.unit}}} &"]
+    for part in step.parts:
+        lines += _part_lines(part)
+    return [
+        *lines,
+        rf"\textbf{{how many}} &\quad {_worked(step.shape)}{latex(step.outputs)}",
+        r"\textbf{together} &",
+        *_product_lines(step, "multiplications"),
+        *_product_lines(step, "additions"),
+    ]
+
+
+def step_latex(step: Step) -> str:
+    """Write one step as a worked derivation."""
+    return _aligned([*_step_lines(step), *_sum_lines(step.total)])
+
+
+def _short_step(step: Step) -> str:
+    each, outputs = _factor(step.per_output.flops), _factor(step.outputs)
+    return rf"\text{{{step.name}}}: &\; {each} \times {outputs} = {latex(step.flops)}"
+
+
+def derivation_latex(derivation: Derivation) -> str:
+    """Write a derivation: one step in full, several as FLOPs per output × outputs."""
+    if len(derivation.steps) == 1:
+        return step_latex(derivation.steps[0])
+    return _aligned([*map(_short_step, derivation.steps), *_sum_lines(derivation.total)])
+
+
+def box_latex(derivation: Derivation) -> str:
+    """Write the boxed result alone."""
+    name = rf"_{{\text{{{derivation.name}}}}}" if derivation.name else ""
+    return rf"\boxed{{\text{{FLOPs}}{name} = {latex(derivation.flops)}}}"

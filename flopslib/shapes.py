@@ -1,0 +1,52 @@
+"""How large an output is: counting the places where a window fits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flopslib.exact import Size, Sweep, floor_quotient, is_expression, plain
+from flopslib.sizes import check_broadcast, shown, whole_number
+
+__all__ = ["conv_output_size"]
+
+
+def conv_output_size(
+    size: Size, kernel: Size, *, stride: Size = 1, padding: Size = 0, dilation: Size = 1
+) -> Any:
+    """Return how many places a convolution's window has along one side of its input.
+
+    Args:
+        size: H_in or W_in, the side of the input.
+        kernel: K, the kernel along that side.
+        stride: S, how far the window moves.
+        padding: P, the zeros added on each of the two ends.
+        dilation: D, the distance between neighbouring cells of the kernel.
+
+    Raises:
+        TypeError: an argument that is not a whole number.
+        ValueError: one below 1 (padding: below 0), or a window wider than the
+            padded input.
+
+    >>> conv_output_size(224, 7, stride=2, padding=3)
+    112
+    """
+    values = {"size": size, "kernel": kernel, "stride": stride, "dilation": dilation}
+    checked = {name: whole_number(name, value) for name, value in values.items()}
+    checked["padding"] = whole_number("padding", padding, minimum=0)
+    check_broadcast(checked)
+    # the window covers dilation·(kernel - 1) + 1 cells; what is left is room to move
+    room = (
+        checked["size"] + 2 * checked["padding"] - checked["dilation"] * (checked["kernel"] - 1) - 1
+    )
+    if _is_negative(room):
+        raise ValueError(
+            "the window does not fit into the padded input: "
+            + ", ".join(f"{name}={shown(plain(value))}" for name, value in checked.items())
+        )
+    return plain(floor_quotient(room, checked["stride"]) + 1)
+
+
+def _is_negative(room: Any) -> bool:
+    if isinstance(room, Sweep):
+        return bool((room.values < 0).any())
+    return bool(room.is_negative) if is_expression(room) else bool(room < 0)
