@@ -1,0 +1,20 @@
+"""What pytest has to know about the notebooks."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from flopslib.book.kernels import environment
+from flopslib.book.notebooks import DROPPED
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep a user's IPython start-up files out of the chapters."""
+    os.environ.update(environment(Path(config.rootpath) / "_build"))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Compare everything that a notebook stores, and it stores all but the images."""
+    for notebook in {item.parent for item in items if hasattr(item.parent, "skip_compare")}:
+        notebook.skip_compare += DROPPED

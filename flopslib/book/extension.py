@@ -1,0 +1,26 @@
+"""The book's own Sphinx extension: one address switches on what needs one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+BUTTONS = ("use_repository_button", "use_issues_button", "use_edit_page_button")
+
+
+def repository_buttons(app: Any, config: Any) -> None:
+    """Show the links to the repository if, and only if, its address is set.
+
+    >>> from types import SimpleNamespace
+    >>> config = SimpleNamespace(html_theme_options={"repository_url": ""})
+    >>> repository_buttons(None, config)
+    >>> any(config.html_theme_options.get(button) for button in BUTTONS)
+    False
+    """
+    options = config.html_theme_options
+    options.update(dict.fromkeys(BUTTONS, bool(options.get("repository_url"))))
+
+
+def setup(app: Any) -> dict[str, bool]:
+    """Register with Sphinx."""
+    app.connect("config-inited", repository_buttons, priority=100)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

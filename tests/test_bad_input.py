@@ -1,0 +1,191 @@
+"""Every size of every layer refuses what is no size, and says which, what and what instead."""
+
+import decimal
+import fractions
+import inspect
+
+import numpy as np
+import pytest
+import sympy
+
+from flopslib import conv2d, conv_output_size, formula, linear, registered, run_and_count
+from flopslib.registry import PAIRS, cost_function
+
+COSTS = list(registered().values())
+SIZES = [(cost, name) for cost in COSTS for name in cost.sizes]
+every_size = pytest.mark.parametrize(("cost", "name"), SIZES, ids=lambda v: getattr(v, "name", v))
+
+BAD = [
+    0, -1, -(10**30), 1.5, 3.0, float("nan"), float("inf"), 2j, True, False, None, "3", b"3",
+    [], [3, 3, 3], {3}, {"size": 3}, object(), decimal.Decimal(3), fractions.Fraction(6, 2),
+    np.float64(3), np.int64(0), np.int32(-3), np.bool_(True), np.timedelta64(3, "s"),
+    np.array([3.0]), np.array([True]), np.array(["3"]), np.array(0), np.array(3.0),
+    np.ma.array([1, 2], mask=[0, 1]), np.array([3, None], dtype=object), np.array([1, True], dtype=object),
+    sympy.Rational(1, 2), sympy.Float(3), sympy.nan, sympy.oo, sympy.zoo, sympy.Integer(0), sympy.I,
+    sympy.pi, sympy.true, sympy.Symbol("x", negative=True), sympy.Symbol("x", zero=True),
+    sympy.Symbol("x", integer=False), sympy.Symbol("x", nonpositive=True), sympy.Symbol("x", imaginary=True),
+    -sympy.Symbol("x", positive=True), sympy.Symbol("n", integer=True) + sympy.Rational(1, 2),
+    sympy.Matrix([[1]]), range(3), (3, 3),
+]  # fmt: skip
+
+
+def good_arguments(cost):
+    parameters = inspect.signature(cost.function).parameters
+    return {n: 2 for n, p in parameters.items() if p.default is p.empty}
+
+
+@every_size
+@pytest.mark.parametrize("bad", BAD, ids=lambda bad: f"{type(bad).__name__} {bad!r:.20}")
+def test_refused(cost, name, bad):
+    parameter = inspect.signature(cost.function).parameters[name]
+    if (name in PAIRS and isinstance(bad, tuple)) or (bad is None and parameter.default is None):
+        pytest.skip("that is right here")
+    with pytest.raises((TypeError, ValueError)) as caught:
+        cost.function(**good_arguments(cost) | {name: bad})
+    message = str(caught.value)
+    assert name in message
+    assert "integer" in message
+    assert caught.traceback[-1].path.name == "sizes.py"
+
+
+@pytest.mark.parametrize("bad", [0, -2, 1.5, 3.0, True, "7", None, np.array([2.0])])
+def test_the_value_is_shown(bad):
+    with pytest.raises(
+        (TypeError, ValueError), match=r"in_features must be a positive integer"
+    ) as e:
+        linear(bad, 2)
+    shown = "float64" if isinstance(bad, np.ndarray) else repr(bad)
+    assert shown in str(e.value)
+
+
+@pytest.mark.parametrize("bad", ["no", 0, 1, None, 1.0, [], np.array(True)])
+@pytest.mark.parametrize("cost", [c for c in COSTS if c.flags], ids=lambda cost: cost.name)
+def test_flags(cost, bad):
+    for flag in cost.flags:
+        with pytest.raises(TypeError, match=f"^{flag} must be True or False, got"):
+            cost.function(**good_arguments(cost) | {flag: bad})
+
+
+def test_a_numpy_bool_is_a_flag():
+    assert linear(3, 2, bias=np.bool_(False)) == linear(3, 2, bias=False)
+
+
+@pytest.mark.parametrize(
+    "kernel",
+    [
+        (3,),
+        (3, 3, 3),
+        (),
+        [1, 2, 3],
+        "33",
+        (3, "3"),
+        (3, 0),
+        ((3, 3), 3),
+        (3, None),
+        {3, 5},
+        (3, 2.0),
+    ],
+)
+def test_kernels_that_are_neither_an_int_nor_a_pair(kernel):
+    with pytest.raises((TypeError, ValueError), match="kernel_size"):
+        conv2d(3, 4, kernel, 5, 5)
+
+
+def test_a_list_is_a_pair():
+    assert conv2d(3, 4, [3, 5], 5, 5) == conv2d(3, 4, (3, 5), 5, 5)
+
+
+@pytest.mark.parametrize(
+    ("channels", "groups", "named"),
+    [((6, 8), 4, "in_channels=6"), ((8, 6), 4, "out_channels=6"), ((3, 3), 5, "in_channels=3")],
+)
+def test_groups_that_do_not_divide(channels, groups, named):
+    with pytest.raises(ValueError, match=f"groups must divide .*groups={groups} and {named}"):
+        conv2d(*channels, 3, 5, 5, groups=groups)
+
+
+def test_groups_that_do_not_divide_an_array_entry():
+    with pytest.raises(
+        ValueError, match=r"groups must divide in_channels.*9 is not divisible by 4"
+    ):
+        conv2d(np.array([4, 8, 9]), 8, 3, 5, 5, groups=4)
+
+
+def test_groups_that_cannot_divide_an_expression():
+    n = sympy.Symbol("n", positive=True, integer=True)
+    with pytest.raises(ValueError, match="groups must divide in_channels"):
+        conv2d(2 * n + 1, 4, 3, 5, 5, groups=2)
+    assert conv2d(2 * n, 4, 3, 5, 5, groups=2, bias=False).macs == 2700 * n / 3
+
+
+def test_an_array_entry_is_named_by_its_place():
+    with pytest.raises(ValueError, match=r"got .*0.* at in_features\[1, 2\]"):
+        linear(np.array([[1, 2, 3], [4, 5, 0]]), 2)
+    with pytest.raises(TypeError, match=r"kernel_size\[1\].*got 'x'.*kernel_size\[1\]\[1\]"):
+        conv2d(1, 1, (3, np.array([3, "x"], dtype=object)), 2, 2)
+
+
+def test_arrays_that_do_not_broadcast_are_named():
+    with pytest.raises(ValueError, match=r"in_features \(2,\), out_features \(3,\)"):
+        linear(np.array([1, 2]), np.array([1, 2, 3]))
+
+
+def test_arrays_and_expressions_do_not_mix():
+    with pytest.raises(
+        TypeError, match="in_features is an array and out_features a SymPy expression"
+    ):
+        linear(np.array([1, 2]), sympy.Symbol("n"))
+
+
+def test_calls_that_do_not_fit_the_signature_name_the_function():
+    with pytest.raises(TypeError, match=r"linear\(\): missing a required argument: 'out_features'"):
+        linear(3)
+    with pytest.raises(TypeError, match=r"linear\(\): got an unexpected keyword argument 'groups'"):
+        linear(3, 2, groups=1)
+
+
+def test_a_huge_number_does_not_fill_the_screen():
+    with pytest.raises(ValueError, match="in_features") as caught:
+        linear(-(10**6000), 2)
+    assert len(str(caught.value)) < 300
+
+
+@pytest.mark.parametrize("name", ["size", "kernel", "stride", "padding", "dilation"])
+@pytest.mark.parametrize("bad", [-1, 2.0, True, "3", None])
+def test_output_sizes(name, bad):
+    with pytest.raises((TypeError, ValueError), match=name):
+        conv_output_size(**{"size": 9, "kernel": 3} | {name: bad})
+
+
+@pytest.mark.parametrize("size", [2, np.array([5, 2]), sympy.Integer(2)])
+def test_a_window_wider_than_the_input(size):
+    with pytest.raises(ValueError, match="does not fit"):
+        conv_output_size(size, 3)
+
+
+def test_formula():
+    with pytest.raises(
+        TypeError, match="linear has no argument 'groups' to override; it takes in_features"
+    ):
+        formula(linear, groups=2)
+    with pytest.raises(TypeError, match="formula takes a cost function, got 3"):
+        formula(3)
+    with pytest.raises(ValueError, match="no row of the notation table is for 'wings'"):
+        formula(lambda wings: linear(wings, 1))
+
+
+def test_running_needs_numbers_and_a_loop():
+    with pytest.raises(TypeError, match="in_features must be an int"):
+        run_and_count(linear, sympy.Symbol("n"), 2)
+    with pytest.raises(TypeError, match="has no naive loop"):
+        run_and_count(conv_output_size, 3, 2)
+    with pytest.raises(ValueError, match="groups must divide"):
+        run_and_count(conv2d, 3, 2, 1, 1, 1, groups=2)
+
+
+def test_the_registry_refuses_a_second_layer_of_the_same_name():
+    with pytest.raises(ValueError, match="'linear' is registered already"):
+
+        @cost_function()
+        def linear(in_features):
+            raise AssertionError

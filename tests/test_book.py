@@ -1,0 +1,177 @@
+"""The built pages: fresh, complete, and asking nobody else for anything."""
+
+import html
+import json
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from bs4 import BeautifulSoup
+
+from flopslib import formula, registered
+from flopslib.book import build
+from flopslib.notation import TABLE
+
+ROOT = build.ROOT
+PAGES = build.BUILD / "html"
+
+
+def toc():
+    contents = yaml.safe_load((ROOT / "_toc.yml").read_text())
+    files = [chapter["file"] for part in contents["parts"] for chapter in part["chapters"]]
+    return [contents["root"], *files]
+
+
+every_page = pytest.mark.parametrize("page", toc())
+
+
+@pytest.fixture(scope="module", autouse=True)
+def fresh():
+    assert build.is_fresh(), "the pages are not those of the present sources: run make book"
+
+
+def soup(page):
+    return BeautifulSoup((PAGES / f"{page}.html").read_text(), "html.parser")
+
+
+def test_every_chapter_is_in_the_table_of_contents():
+    chapters = {
+        path.stem for path in (ROOT / "chapters").iterdir() if path.suffix in {".ipynb", ".md"}
+    }
+    assert {f"chapters/{stem}" for stem in chapters} | {"index"} == set(toc())
+    assert len(toc()) == len(set(toc()))
+
+
+def test_nothing_else_is_published():
+    built = {str(path.relative_to(PAGES).with_suffix("")) for path in PAGES.rglob("*.html")}
+    extra = {page for page in built - set(toc()) if not page.startswith(("_modules", "_static"))}
+    assert extra <= {"genindex", "py-modindex", "search"}
+    assert not list(PAGES.rglob("*.ipynb"))
+    assert not (PAGES / "_sources").exists()
+
+
+@every_page
+def test_the_page_has_text_and_no_error(page):
+    document = soup(page)
+    assert len(document.find("article").get_text()) > 300
+    assert document.find("h1")
+    assert not document.select(".system-message, .problematic, .error")
+    assert "Traceback" not in document.get_text()
+
+
+@every_page
+def test_the_page_asks_nobody_else(page):
+    for tag in soup(page).find_all(["script", "link", "img", "iframe", "source"]):
+        for attribute in ("src", "href"):
+            assert not re.match(r"(https?:)?//", tag.get(attribute) or ""), tag
+    scripts = " ".join(tag.get_text() for tag in soup(page).find_all("script"))
+    assert not re.search(r"https?://", scripts)
+
+
+@every_page
+def test_what_the_page_loads_is_there(page):
+    folder = (PAGES / page).parent
+    for tag in soup(page).find_all(["script", "link", "img"]):
+        target = (tag.get("src") or tag.get("href") or "").partition("?")[0].partition("#")[0]
+        if target and not target.startswith("data:"):
+            assert (folder / target).exists(), tag
+
+
+def test_the_style_sheet_asks_nobody_else():
+    assert "http" not in (PAGES / "_static" / "book.css").read_text()
+
+
+def mathematics(page):
+    return " ".join(tag.get_text() for tag in soup(page).select(".math"))
+
+
+def squeezed(latex):
+    return re.sub(r"\s+", "", latex)
+
+
+BOXES = {
+    "linear": ["linear", "matmul"],
+    "conv2d": ["conv2d", "depthwise_conv2d", "pointwise_conv2d"],
+}
+
+
+@pytest.mark.parametrize("chapter", BOXES)
+def test_the_page_contains_the_final_formula(chapter):
+    shown = squeezed(mathematics(f"chapters/{chapter}"))
+    for name in BOXES[chapter]:
+        assert squeezed(formula(registered()[name].function).box()) in shown
+
+
+def test_every_layer_has_its_formula_on_some_page():
+    assert {name for names in BOXES.values() for name in names} == set(registered())
+
+
+def test_the_convolution_page_has_the_box_of_the_source_and_the_real_layer():
+    shown = squeezed(mathematics("chapters/conv2d"))
+    conv2d = registered()["conv2d"].function
+    assert squeezed(formula(conv2d, groups=1).box()) in shown
+    assert squeezed(conv2d(3, 64, 7, 112, 112, bias=False).latex()) in shown
+
+
+@pytest.mark.parametrize("chapter", ["conventions", "linear", "conv2d", "notation"])
+def test_the_page_shows_what_the_notebook_stores(chapter):
+    notebook = json.loads((ROOT / "chapters" / f"{chapter}.ipynb").read_text())
+    shown = " ".join(tag.get_text() for tag in soup(f"chapters/{chapter}").select("pre"))
+    for cell in notebook["cells"]:
+        hidden = "remove-cell" in cell["metadata"].get("tags", [])
+        for output in cell.get("outputs", []):
+            if output["output_type"] == "stream" and not hidden:
+                assert "".join(output["text"]).strip() in shown
+
+
+def test_every_figure_is_in_its_page_with_a_description():
+    for chapter, at_least in (("conventions", 2), ("linear", 2), ("conv2d", 3)):
+        pictures = soup(f"chapters/{chapter}").select("figure.picture")
+        assert len(pictures) >= at_least
+        for picture in pictures:
+            assert len(picture.svg["aria-label"]) > 20
+            assert picture.figcaption.get_text().strip()
+
+
+def test_the_notation_page_is_the_notation_table():
+    page = soup("chapters/notation")
+    for row in TABLE:
+        assert row.meaning in page.get_text()
+
+
+def test_the_library_page_has_every_public_name():
+    import flopslib
+
+    ids = {tag["id"] for tag in soup("chapters/api").select("dt[id]")}
+    assert {f"flopslib.{name}" for name in flopslib.__all__} <= ids
+
+
+def test_prose_and_glue_left_nothing_unresolved():
+    for page in toc():
+        text = html.unescape(soup(page).find("article").get_text())
+        assert "{glue" not in text
+        assert "{cite" not in text
+        assert "{doc" not in text
+
+
+def test_a_change_of_the_library_makes_the_pages_stale(tmp_path, monkeypatch):
+    before = build.sources()
+    monkeypatch.setattr(build, "ROOT", tmp_path)
+    (tmp_path / "flopslib").mkdir()
+    (tmp_path / "flopslib" / "costs.py").write_text("a + b")
+    (tmp_path / "index.md").write_text("words")
+    one = build.sources()
+    (tmp_path / "flopslib" / "costs.py").write_text("a - b")
+    two = build.sources()
+    assert one["numbers"] != two["numbers"]
+    assert one["pages"] == two["pages"]
+    (tmp_path / "index.md").write_text("other words")
+    assert build.sources()["pages"] != two["pages"]
+    (tmp_path / "flopslib" / "costs.py").unlink()
+    assert build.sources()["numbers"] not in {one["numbers"], two["numbers"], before["numbers"]}
+
+
+def test_the_logo_is_an_svg_with_a_name():
+    logo = Path(ROOT / "chapters" / "_static" / "logo.svg").read_text()
+    assert 'aria-label="Counting FLOPs"' in logo

@@ -1,0 +1,187 @@
+"""The data behind every figure, and the one visual language."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from flopslib import figures, linear, palette
+from flopslib.book.inline_svg import figure_html
+from flopslib.tables import conventions_table, notation_table
+
+CSS = (Path(__file__).parents[1] / "chapters" / "_static" / "book.css").read_text()
+
+
+def drawn():
+    return {
+        "dot product": figures.dot_product_picture(3),
+        "gap": figures.convention_gap([3, 16, 64]),
+        "grid": figures.linear_grid(3, 2),
+        "growth": figures.linear_growth([256, 512], [1, 8]),
+        "window": figures.sliding_window([[1, 2, 3], [4, 5, 6]], [[1, 0], [2, 1]]),
+        "places": figures.window_places([{"size": 7, "kernel": 3, "padding": 1}]),
+        "kernels": figures.kernel_growth([1, 3], [1, 4], channels=8, side=5),
+    }
+
+
+every_figure = pytest.mark.parametrize("picture", drawn().values(), ids=drawn().keys())
+
+
+def test_every_figure_function_is_drawn_here():
+    named = {name.removesuffix("_data") for name in vars(figures) if name.endswith("_data")}
+    assert len(named) == len(drawn())
+
+
+class TestData:
+    def test_dot_product(self):
+        # 4 products, 3 sums
+        assert figures.dot_product_data(4) == {"terms": 4, "multiplications": 4, "additions": 3}
+
+    def test_gap(self):
+        # 2n is one more than 2n - 1: for 3, one in 5
+        assert figures.convention_gap_data([3, 8]) == {
+            "in_features": [3, 8],
+            "excess": [1, 1],
+            "percent": [20, pytest.approx(100 / 15)],
+        }
+
+    def test_grid(self):
+        # 5 products and 5 sums (the bias among them) in each of 2 rows
+        data = figures.linear_grid_data(5, 2)
+        assert data == {"rows": 2, "columns": 5, "multiplications": 10, "additions": 10}
+
+    def test_growth(self):
+        # 2 * 10 * 10 and 2 * 20 * 20, and three times that
+        data = figures.linear_growth_data([10, 20], [1, 3])
+        assert data["flops"] == {1: [200, 800], 3: [600, 2400]}
+
+    def test_window(self):
+        places = figures.sliding_window_data([[1, 2, 3], [4, 5, 6]], [[1, 0], [2, 1]])
+        # 1*1 + 2*0 + 4*2 + 5*1 = 14 and 2*1 + 3*0 + 5*2 + 6*1 = 18
+        assert [place["output"] for place in places] == [14, 18]
+        assert [place["corner"] for place in places] == [(0, 0), (0, 1)]
+        assert places[0]["factors"] == [(1, 1), (2, 0), (4, 2), (5, 1)]
+
+    def test_places(self):
+        cases = [{"size": 7, "kernel": 3, "stride": 2, "padding": 1}]
+        (case,) = figures.window_places_data(cases)
+        assert case["starts"] == [0, 2, 4, 6]
+        assert case["places"] == 4
+
+    def test_kernels(self):
+        # 8*8*9*25 = 14400 with one group, a quarter of it with four
+        data = figures.kernel_growth_data([1, 3], [1, 4], channels=8, side=5)
+        assert data["macs"] == {1: [1600, 14400], 4: [400, 3600]}
+
+
+@every_figure
+def test_what_is_drawn_is_the_data(picture):
+    data = picture.data
+    signs = {
+        sign: len(re.findall(rf">\s*{re.escape(sign)}\s*</text>", picture.svg)) for sign in "×+"
+    }
+    if "terms" in data:
+        assert signs == {"×": data["multiplications"], "+": data["additions"]}
+    if "rows" in data:
+        assert picture.svg.count("·x") == data["multiplications"]
+        assert signs["+"] == data["additions"]
+    if "places" in data:
+        for place in data["places"]:
+            assert f"= {place['output']}<" in picture.svg
+
+
+@every_figure
+def test_words_and_colours(picture):
+    assert picture.caption.endswith(".")
+    assert picture.alt.endswith(".")
+    assert f"<desc>{picture.alt}</desc>" in picture.svg
+    for light, dark in palette.VARIABLES.values():
+        assert not re.search(rf"(?<!, ){light}", picture.svg)
+        assert dark not in picture.svg
+    others = set(re.findall(r"#[0-9a-f]{6}", picture.svg)) - {
+        v[0] for v in palette.VARIABLES.values()
+    }
+    assert others <= {"#000000"}  # invisible boxes of Matplotlib's own
+    assert picture._repr_mimebundle_().keys() == {"image/svg+xml", "text/plain"}
+
+
+@every_figure
+def test_the_page_shows_the_caption_and_reads_the_description(picture):
+    html = figure_html(picture.svg)
+    assert f"<figcaption>{picture.caption}</figcaption>" in html
+    assert 'role="img"' in html
+    assert "<title>" not in html
+
+
+def test_a_figure_is_the_same_every_time():
+    for one, two in zip(drawn().values(), drawn().values(), strict=True):
+        assert one.svg == two.svg
+
+
+def test_figures_share_no_ids_but_those_of_equal_clips():
+    ids = re.findall(r' id="([^"]*)"', figures.dot_product_picture(3).svg)
+    assert all(figures.dot_product_picture(3).svg.count(f"#{name}") for name in ids)
+
+
+def test_the_style_sheet_has_the_colours_of_the_palette():
+    for at, theme in enumerate(("light", "dark")):
+        block = re.search(rf'html\[data-theme="{theme}"\] {{(.*?)}}', CSS, flags=re.DOTALL)[1]
+        for variable, values in palette.VARIABLES.items():
+            assert f"{variable}: {values[at]};" in block
+    for colour in (palette.MULTIPLICATION[0], palette.ADDITION[0]):
+        rgb = ", ".join(str(int(colour[at : at + 2], 16)) for at in (1, 3, 5))
+        assert f"rgb({rgb})" in CSS
+
+
+def luminance(colour):
+    channels = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    linear_light = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return sum(w * c for w, c in zip((0.2126, 0.7152, 0.0722), linear_light, strict=True))
+
+
+def contrast(one, two):
+    high, low = sorted((luminance(one), luminance(two)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("name", ["MULTIPLICATION", "ADDITION", "INK", "QUIET"])
+def test_text_is_legible_on_both_pages(name):
+    light, dark = getattr(palette, name)
+    assert contrast(light, "#ffffff") >= 4.5
+    assert contrast(dark, "#121212") >= 4.5
+
+
+@pytest.mark.parametrize("name", ["MULTIPLICATION", "ADDITION"])
+def test_text_is_legible_on_its_tint(name):
+    for colour, tint in zip(getattr(palette, name), getattr(palette, f"{name}_TINT"), strict=True):
+        assert contrast(colour, tint) >= 4.5
+
+
+def test_the_conventions_table_has_the_rows_of_the_convention():
+    rows = {row[0]: row[1:] for row in conventions_table().rows}
+    plain = {label: [_bare(cell) for cell in cells] for label, cells in rows.items()}
+    # n subtractions and n - 1 sums; mean, centring, variance, epsilon and shift
+    assert plain["softmax of $n$"][1] == "2 n - 1"
+    assert plain["layer norm of $n$"][:2] == ["2 n", "4 n - 1"]
+    assert plain["layer norm of $n$, no β"][1] == "3 n - 1"
+    assert plain["GELU"] == ["3", "1", "–", "1 erf"]
+    assert plain["dot product of $n$"][:3] == ["n", "n - 1", "n"]
+    assert plain["ReLU6"][3] == "2 comparisons"
+    assert [label for label, cells in plain.items() if cells[2] != "–"] == ["dot product of $n$"]
+
+
+def _bare(cell):
+    return re.sub(r"\\textcolor\{#\w+\}\{(.*)\}", r"\1", cell.replace("$", ""))
+
+
+def test_the_notation_table_has_a_row_for_every_argument_of_every_layer():
+    from flopslib import registered
+
+    arguments = {name for cost in registered().values() for name in cost.sizes}
+    shown = repr(notation_table())
+    assert all(f"`{argument}`" in shown for argument in arguments)
+
+
+def test_the_gap_has_the_right_sign():
+    layer = linear(3, 1, bias=False)
+    assert layer.flops - layer.exact_flops == 1
