@@ -72,6 +72,13 @@ def cost_function(
 
     Raises:
         ValueError: the name is taken.
+
+    >>> @cost_function()
+    ... def linear(in_features):
+    ...     "Another layer by the name of one that is there."
+    Traceback (most recent call last):
+    ...
+    ValueError: a cost function named 'linear' is registered already
     """
     rules = MappingProxyType(dict(divides or {}))
 
