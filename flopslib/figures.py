@@ -112,34 +112,34 @@ def _subscript(number: int) -> str:
     return str(number).translate(str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉"))
 
 
-def convention_gap_data(in_features: Sequence[int]) -> dict[str, list[Any]]:
+def convention_gap_data(terms: Sequence[int]) -> dict[str, list[Any]]:
     """Return by how much 2·MACs exceeds the exact count of one output without a bias.
 
     >>> convention_gap_data([3, 50])["percent"]
     [20.0, 1.0101010101010102]
     """
-    layers = [linear(size, 1, bias=False) for size in in_features]
+    layers = [linear(size, 1, bias=False) for size in terms]
     excess = [layer.flops - layer.exact_flops for layer in layers]
     percent = [100 * gap / layer.exact_flops for gap, layer in zip(excess, layers, strict=True)]
-    return {"in_features": list(in_features), "excess": excess, "percent": percent}
+    return {"terms": list(terms), "excess": excess, "percent": percent}
 
 
-def convention_gap(in_features: Sequence[int]) -> Picture:
+def convention_gap(terms: Sequence[int]) -> Picture:
     """Draw how fast the difference between the two conventions vanishes."""
-    data = convention_gap_data(in_features)
+    data = convention_gap_data(terms)
     first, last = (f"{data['percent'][at]:.2g} %" for at in (0, -1))
     with canvas(5, 3) as (figure, axes):
-        axes.loglog(data["in_features"], data["percent"], color=ORANGE, marker="o", markersize=5)
-        axes.set_xlabel("I, terms of the dot product")
+        axes.loglog(data["terms"], data["percent"], color=ORANGE, marker="o", markersize=5)
+        axes.set_xlabel("n, terms of the dot product")
         axes.set_title("2·MACs above the exact count, %")
-        _plain_ticks(axes, data["in_features"])
+        _plain_ticks(axes, data["terms"])
         axes.set_yticks([10, 1, 0.1, 0.01], ["10", "1", "0.1", "0.01"])
         return finished(
             figure,
             caption="The one addition that 2·MACs counts too many for each output without a "
             "bias, as a share of the exact count.",
             alt=f"A falling straight line on logarithmic axes, from {first} at "
-            f"I = {in_features[0]} to {last} at I = {in_features[-1]:,}.",
+            f"n = {terms[0]} to {last} at n = {terms[-1]:,}.",
             data=data,
         )
 
@@ -167,8 +167,8 @@ def linear_grid(in_features: int, out_features: int) -> Picture:
     data = linear_grid_data(in_features, out_features)
     columns, rows = data["columns"], data["rows"]
     step = 1.5
-    with canvas(5, 0.6 + 0.65 * rows) as (figure, axes):
-        _blank(axes, step * (columns + 1) + 2.6, 1.25 * rows + 0.2)
+    with canvas(4, 0.3 + 0.6 * rows) as (figure, axes):
+        _blank(axes, step * (columns + 1) + 1.1, 1.25 * rows + 0.2)
         for i in range(rows):
             y = 0.1 + 1.25 * i
             for j in range(columns):
@@ -275,15 +275,16 @@ def sliding_window(image: Any, kernel: Any) -> Picture:
                 for j, value in enumerate(row):
                     inside = top <= i < top + rows and left <= j < left + columns
                     look = {"facecolor": BLUE_TINT, "colour": BLUE} if inside else {}
-                    _cell(axes, x + j, y + i, str(value), **look)
+                    label = f"{value}·{kernel[i - top][j - left]}" if inside else str(value)
+                    _cell(axes, x + j, y + i, label, **look)
             _frame(axes, x + left, y + top, columns, rows)
             _sum_of_products(axes, x + side / 2, y + len(image) + 0.5, place)
         products = len(places[0]["factors"])
         return finished(
             figure,
-            caption=f"A {rows}×{columns} window on a {len(image)}×{side} input has "
+            caption=f"A {rows}×{columns} kernel on a {len(image)}×{side} image has "
             f"{len(places)} places, and so the output has {len(places)} pixels. Each costs "
-            f"{products} products, whatever its place.",
+            f"{products} products of a pixel and a weight, whatever its place.",
             alt="; ".join(_place_in_words(place) for place in places) + ".",
             data={"places": places},
         )

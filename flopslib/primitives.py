@@ -27,7 +27,7 @@ def _primitive(function: Callable[..., Part]) -> Callable[..., Part]:
 
 @_primitive
 def dot_product(*terms: Size) -> Part:
-    """Multiply pairs and sum: n multiplications, n - 1 additions, n MACs.
+    """Multiply pairs and add the products up.
 
     n is the product of ``terms``, so that a window of 3 × 7 × 7 can be written as one.
 
@@ -41,7 +41,7 @@ def dot_product(*terms: Size) -> Part:
 
 @_primitive
 def bias() -> Part:
-    """Add a constant to an output: 1 addition.
+    """Add one number to an output.
 
     >>> bias().operations
     OpCount(additions=1)
@@ -51,7 +51,7 @@ def bias() -> Part:
 
 @_primitive
 def scaling() -> Part:
-    """Multiply by a constant, such as 1/√d_k, computed beforehand: 1 multiplication.
+    """Multiply by a constant, such as 1/√d_k, computed beforehand.
 
     >>> scaling().operations
     OpCount(multiplications=1)
@@ -61,7 +61,7 @@ def scaling() -> Part:
 
 @_primitive
 def softmax(n: Size) -> Part:
-    """Turn n scores into n weights: subtract the largest, exponentiate, divide by the sum.
+    """Subtract the largest score, exponentiate, divide by the sum.
 
     >>> softmax(4).operations.additions, dict(softmax(4).operations.other)
     (7, {'comparisons': 3, 'divisions': 4, 'exponentials': 4})
@@ -73,7 +73,7 @@ def softmax(n: Size) -> Part:
 
 @_primitive
 def layer_norm(n: Size, bias: bool = True) -> Part:
-    """Normalise n numbers by their mean and deviation, then scale by γ and shift by β.
+    """Subtract the mean, divide by the deviation, scale by γ, shift by β.
 
     ``bias=False`` leaves out β, as in torch.
 
@@ -91,7 +91,7 @@ def layer_norm(n: Size, bias: bool = True) -> Part:
 
 @_primitive
 def gelu() -> Part:
-    """Compute x · (½ · (1 + erf(x · c))), the exact GELU, for one x.
+    """Compute x · (½ · (1 + erf(x · c))), with c = 1/√2.
 
     >>> gelu().operations
     OpCount(multiplications=3, additions=1, other={'erfs': 1})
@@ -101,7 +101,7 @@ def gelu() -> Part:
 
 @_primitive
 def batch_norm() -> Part:
-    """Compute x · s + t, the inference form, with s and t folded beforehand.
+    """At inference: compute x · s + t, with s and t folded beforehand.
 
     >>> batch_norm().operations
     OpCount(multiplications=1, additions=1)

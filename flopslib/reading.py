@@ -7,16 +7,21 @@ import re
 import textwrap
 from typing import Any
 
+ANNOTATION = re.compile(r"(: | -> )(Any|int|float|Sequence\[Any\]|list\[Any\])( \| None)?( = )?")
+
+
+def _default(annotation: re.Match[str]) -> str:
+    return "=" if annotation[4] else ""
+
 
 class Source:
     """The source of a function, shown as highlighted code in a notebook.
 
-    Decorators and plain annotations are left out: they are for
-    machines.
+    Decorators and plain annotations are left out: they are for machines.
 
     >>> from flopslib.reference.loop import dot
     >>> print(Source(dot).code.splitlines()[0])
-    def dot(left: Sequence[Any], right: Sequence[Any]):
+    def dot(left, right):
     """
 
     def __init__(self, thing: Any) -> None:
@@ -24,7 +29,7 @@ class Source:
         function = getattr(thing, "function", thing)
         lines = textwrap.dedent(inspect.getsource(function)).splitlines()
         code = "\n".join(line for line in lines if not line.startswith("@"))
-        self.code = re.sub(r"(: | -> )(Any|int)\b( =)?", lambda m: "=" if m[3] else "", code)
+        self.code = ANNOTATION.sub(_default, code)
 
     def __repr__(self) -> str:
         return self.code

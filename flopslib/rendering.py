@@ -10,6 +10,8 @@ from flopslib.derivation import Derivation, Part, Step
 from flopslib.exact import is_array, is_expression
 from flopslib.opcount import OpCount
 
+HUGE = 10**60
+
 # --- one value -------------------------------------------------------------
 
 
@@ -23,7 +25,8 @@ def text(value: Any) -> str:
         return _expression_text(value)
     if is_array(value):
         return _array_text(value)
-    return f"{value:,}"
+    # Python refuses to write very long integers, and nobody could read them
+    return f"about 2^{value.bit_length() - 1}" if value >= HUGE else f"{value:,}"
 
 
 def latex(value: Any) -> str:
@@ -39,6 +42,8 @@ def latex(value: Any) -> str:
         return _expression_latex(value)
     if is_array(value):
         return rf"\text{{{_array_text(value)}}}"
+    if value >= HUGE:
+        return rf"\approx 2^{{{value.bit_length() - 1}}}"
     return f"{value:,}".replace(",", "{,}")
 
 
@@ -171,12 +176,12 @@ def _counted_latex(kind: str, value: Any) -> str:
 
 
 def _part_lines(part: Part) -> Iterator[str]:
-    label = rf"\text{{{part.name}}}"
+    label = rf"\quad\text{{{part.name}}}"
     for kind, count in part.operations.kinds().items():
         if kind == "macs" or not _shown(count):
             continue
         worked = _worked(part.terms) if kind == "multiplications" else ""
-        yield rf"{label} &\quad {worked}{_counted_latex(kind, count)}"
+        yield f"{label} & {worked}{_counted_latex(kind, count)}"
         label = ""
 
 
@@ -194,35 +199,46 @@ def _factor(value: Any) -> str:
 
 
 def _product_lines(step: Step, kind: str) -> Iterator[str]:
-    each, whole = getattr(step.per_output, kind), getattr(step, kind)
-    if not _shown(each):
+    reasons = [getattr(part.operations, kind) for part in step.parts]
+    reasons = [count for count in reasons if _shown(count)]
+    if not reasons:
         return
+    each = " + ".join(map(latex, reasons)) if len(reasons) > 1 else _factor(reasons[0])
+    each = rf"\left({each}\right)" if len(reasons) > 1 else each
     coloured = COLOURED[kind]
-    yield rf"\text{{{kind}}} &= {coloured(_factor(each))} \times {_factor(step.outputs)}"
-    yield f"&= {coloured(latex(whole))}"
+    yield rf"\quad\text{{{kind}}} & {coloured(each)} \times {_factor(step.outputs)}"
+    yield f"& {{}} = {coloured(latex(getattr(step, kind)))}"
 
 
 def _sum_lines(total: OpCount) -> Iterator[str]:
-    yield rf"\text{{MACs}} &= {latex(total.macs)}"
-    yield r"\text{FLOPs} &= 2 \times \text{MACs}"
-    yield rf"&= \boxed{{{latex(total.flops)}}}"
-    yield rf"\text{{exact FLOPs}} &= {latex(total.exact_flops)}"
+    yield rf"\quad\text{{MACs}} & {latex(total.macs)}"
+    yield r"\quad\text{FLOPs} & 2 \times \text{MACs}"
+    yield rf"& {{}} = \boxed{{{latex(total.flops)}}}"
+    yield rf"\quad\text{{exact FLOPs}} & {latex(total.exact_flops)}"
     for kind, count in total.other.items():
-        yield rf"\text{{{kind.replace('_', ' ')}}} &= {latex(count)}"
+        yield rf"\quad\text{{{kind.replace('_', ' ')}}} & {latex(count)}"
 
 
-def _aligned(lines: list[str]) -> str:
-    return "\\begin{aligned}\n" + " \\\\\n".join(lines) + "\n\\end{aligned}"
+def _listed(lines: list[str]) -> str:
+    # a heading may reach over the second column, and opens a gap above itself
+    body = " \\\\\n".join(line.replace("&", r"& \displaystyle", 1) for line in lines)
+    body = body.replace("\\\\\n\\rlap", "\\\\[6pt]\n\\rlap")
+    return f"\\begin{{array}}{{ll}}\n{body}\n\\end{{array}}"
+
+
+def _heading(words: str) -> str:
+    return rf"\rlap{{\textbf{{{words}}}}} &"
 
 
 def _step_lines(step: Step) -> list[str]:
-    lines = [rf"\textbf{{one {step.unit}}} &"]
+    lines = [_heading(f"one {step.unit}")]
     for part in step.parts:
         lines += _part_lines(part)
     return [
         *lines,
-        rf"\textbf{{how many}} &\quad {_worked(step.shape)}{latex(step.outputs)}",
-        r"\textbf{together} &",
+        _heading(f"how many {step.unit}s"),
+        f"& {_worked(step.shape)}{latex(step.outputs)}",
+        _heading("together"),
         *_product_lines(step, "multiplications"),
         *_product_lines(step, "additions"),
     ]
@@ -230,19 +246,21 @@ def _step_lines(step: Step) -> list[str]:
 
 def step_latex(step: Step) -> str:
     """Write one step as a worked derivation."""
-    return _aligned([*_step_lines(step), *_sum_lines(step.total)])
+    return _listed([*_step_lines(step), *_sum_lines(step.total)])
 
 
 def _short_step(step: Step) -> str:
     each, outputs = _factor(step.per_output.flops), _factor(step.outputs)
-    return rf"\text{{{step.name}}}: &\; {each} \times {outputs} = {latex(step.flops)}"
+    return rf"\text{{{step.name}}} & {each} \times {outputs} = {latex(step.flops)}"
 
 
 def derivation_latex(derivation: Derivation) -> str:
     """Write a derivation: one step in full, several as FLOPs per output × outputs."""
     if len(derivation.steps) == 1:
         return step_latex(derivation.steps[0])
-    return _aligned([*map(_short_step, derivation.steps), *_sum_lines(derivation.total)])
+    steps = map(_short_step, derivation.steps)
+    lines = [*steps, _heading("together"), *_sum_lines(derivation.total)]
+    return _listed(lines)
 
 
 def box_latex(derivation: Derivation) -> str:

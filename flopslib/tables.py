@@ -62,10 +62,20 @@ def agreement(printed: float, digits: int, ours: int) -> str:
     """Return how far a printed figure is from ours, at the digits it was printed with.
 
     >>> agreement(4.09e9, 3, 4089184256), agreement(3.8e9, 2, 3857973248)
-    ('–', '-1.50 %')
+    ('–', '−1.50\xa0%')
     """
     agrees = f"{printed:.{digits - 1}e}" == f"{ours:.{digits - 1}e}"
-    return "–" if agrees else f"{printed / ours - 1:+.2%}".replace("%", " %")
+    return "–" if agrees else percent(printed / ours - 1, signed=True)
+
+
+def percent(share: float, digits: int = 2, *, signed: bool = False) -> str:
+    """Write a share in percent, with a true minus and a space that does not break.
+
+    >>> percent(0.12345, 1)
+    '12.3\xa0%'
+    """
+    sign = "+" if signed else ""
+    return f"{share:{sign}.{digits}%}".replace("%", "\N{NO-BREAK SPACE}%").replace("-", "−")
 
 
 def notation_table() -> Table:
@@ -78,10 +88,10 @@ def notation_table() -> Table:
 
 
 def conventions_table() -> Table:
-    """Return what each elementary operation costs, and the algorithm that this fixes."""
+    """Return what each elementary operation costs, and the algorithm behind the figures."""
     parts = [_labelled(primitive) for primitive in PRIMITIVES.values()]
-    at = next(i for i, (label, _) in enumerate(parts) if label.startswith("layer norm"))
-    parts.insert(at + 1, ("layer norm of $n$, no β", on_symbols(layer_norm, bias=False)))
+    at = next(i for i, (label, _) in enumerate(parts) if "layer norm" in label)
+    parts.insert(at + 1, ("**layer norm of $n$, no β**", on_symbols(layer_norm, bias=False)))
     header = ["operation", "multiplications", "additions", "MACs", "other"]
     return Table(header, ([label, *_figures(part.operations)] for label, part in parts))
 
@@ -89,7 +99,9 @@ def conventions_table() -> Table:
 def _labelled(primitive: Callable[..., Part]) -> tuple[str, Part]:
     part = on_symbols(primitive)
     sized = {"n", "terms"} & set(inspect.signature(primitive).parameters)
-    return f"{part.name} of $n$" if sized else part.name, part
+    name = f"{part.name} of $n$" if sized else part.name
+    algorithm = (inspect.getdoc(primitive) or "").partition("\n")[0]
+    return f"**{name}**: {algorithm[0].lower()}{algorithm[1:]}", part
 
 
 def _figures(operations: OpCount) -> list[str]:

@@ -57,7 +57,7 @@ def test_the_page_has_text_and_no_error(page):
     assert len(document.find("article").get_text()) > 300
     assert document.find("h1")
     assert not document.select(".system-message, .problematic, .error")
-    assert "Traceback" not in document.get_text()
+    assert not any("Traceback" in cell.get_text() for cell in document.select(".cell_output"))
 
 
 @every_page

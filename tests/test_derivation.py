@@ -147,7 +147,7 @@ def test_text():
 
 def test_latex_of_numbers_is_worked_out():
     body = conv2d(3, 64, 7, 112, 112, bias=False)._repr_latex_()
-    assert body.startswith("$$\n\\begin{aligned}")
+    assert body.startswith("$$\n\\begin{array}")
     assert r"3 \times 7 \times 7 = " in body
     assert r"1 \times 64 \times 112 \times 112 = 802{,}816" in body
     assert r"\boxed{236{,}027{,}904}" in body
@@ -165,8 +165,8 @@ def test_latex_of_letters_keeps_the_order_of_the_notation():
 
 def test_latex_of_several_steps_has_a_line_for_each():
     lines = (linear(3, 2) + matmul(2, 3, 5)).latex().splitlines()
-    assert r"\text{linear}: &\; 6 \times 2 = 12 \\" in lines
-    assert r"\text{matmul}: &\; 6 \times 10 = 60 \\" in lines
+    assert r"\text{linear} & \displaystyle 6 \times 2 = 12 \\" in lines
+    assert r"\text{matmul} & \displaystyle 6 \times 10 = 60 \\[6pt]" in lines
 
 
 def test_latex_of_arrays_and_other_kinds():
@@ -174,9 +174,14 @@ def test_latex_of_arrays_and_other_kinds():
 
     assert r"\text{2 … 6 in an array of shape (2,)}" in linear(np.array([1, 3]), 1).latex()
     step = Step("x", (Part("p", OpCount(other={"square_roots": 1})),), shape=(2,))
-    assert r"\text{square roots} &= 2" in Derivation((step,)).latex()
+    assert r"\text{square roots} & \displaystyle 2" in Derivation((step,)).latex()
     assert r"1\text{ square root}" in step._repr_latex_()
 
 
 def test_an_empty_derivation_costs_nothing():
     assert Derivation(()).total == OpCount()
+
+
+def test_latex_shows_where_the_bias_comes_in():
+    assert r"{\left(2 + 1\right)} \times 2" in linear(3, 2).latex()
+    assert r"{\left(I - 1 + 1\right)} \times B O" in formula(linear).latex()

@@ -30,5 +30,5 @@ def test_published_figures_have_a_place_and_a_unit():
 
 def test_agreement_is_at_the_printed_digits():
     assert agreement(4_089_000_000, 4, 4_089_184_256) == "–"
-    assert agreement(4_089_000_000, 7, 4_089_184_256) == "-0.00 %"
-    assert agreement(4_200_000_000, 2, 4_000_000_000) == "+5.00 %"
+    assert agreement(4_089_000_000, 7, 4_089_184_256) == "−0.00\xa0%"
+    assert agreement(4_200_000_000, 2, 4_000_000_000) == "+5.00\xa0%"

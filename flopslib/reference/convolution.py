@@ -7,12 +7,14 @@ from typing import Any
 from flopslib.reference.loop import Operands, dot, runs_on
 
 
-def window_starts(size: int, kernel: int, stride: int, padding: int, dilation: int) -> range:
+def window_starts(
+    size: int, kernel: int, stride: int = 1, padding: int = 0, dilation: int = 1
+) -> range:
     """Return where a window may start along one side of a padded input.
 
     This is the definition of the output size: one output for each start.
 
-    >>> list(window_starts(5, 3, stride=2, padding=1, dilation=1))
+    >>> list(window_starts(5, 3, stride=2, padding=1))
     [0, 2, 4]
     """
     reach = dilation * (kernel - 1) + 1
@@ -30,24 +32,24 @@ def padded(channel: Any, padding: int) -> Any:
     return [*edge, *([*side, *row, *side] for row in channel), *edge]
 
 
-def slide(
-    kernel: Any, channels: Any, *, stride: int = 1, padding: int = 0, dilation: int = 1
-) -> Any:
+def slide(kernel: Any, channels: Any, padding: int = 0, **window: int) -> Any:
     """Compute one dot product at every place of the window."""
-    height, width = len(channels[0]), len(channels[0][0])
-    rows, columns = len(kernel[0]), len(kernel[0][0])
     cells = [padded(channel, padding) for channel in channels]
-    weights = [w for plane in kernel for line in plane for w in line]
+    rows, columns = len(kernel[0]), len(kernel[0][0])
+    weights = [w for plane in kernel for row in plane for w in row]
     return [
         [
-            dot(weights, _window(cells, top, left, rows, columns, dilation))
-            for left in window_starts(width, columns, stride, padding, dilation)
+            dot(weights, covered(cells, top, left, rows, columns, **window))
+            for left in window_starts(len(cells[0][0]), columns, **window)
         ]
-        for top in window_starts(height, rows, stride, padding, dilation)
+        for top in window_starts(len(cells[0]), rows, **window)
     ]
 
 
-def _window(cells: Any, top: int, left: int, rows: int, columns: int, dilation: int) -> list[Any]:
+def covered(
+    cells: Any, top: int, left: int, rows: int, columns: int, dilation: int = 1, stride: int = 1
+) -> list[Any]:
+    """Return the cells that lie under the window; its stride has been taken already."""
     return [
         plane[top + dilation * i][left + dilation * j]
         for plane in cells
