@@ -185,3 +185,12 @@ def test_an_empty_derivation_costs_nothing():
 def test_latex_shows_where_the_bias_comes_in():
     assert r"{\left(2 + 1\right)} \times 2" in linear(3, 2).latex()
     assert r"{\left(I - 1 + 1\right)} \times B O" in formula(linear).latex()
+
+
+def test_a_size_whose_default_is_none_keeps_its_meaning():
+    def widened(in_features, *, out_features=None, batch=1):
+        assert out_features is None or out_features == 5
+        return linear(in_features, out_features or 4 * in_features, batch=batch)
+
+    assert formula(widened).flops == 8 * B * I**2
+    assert formula(widened, out_features=5).flops == 10 * B * I
