@@ -195,11 +195,11 @@ def _run(function: Callable[..., Derivation], *args: Any, **kwargs: Any) -> tupl
     name = getattr(function, "__name__", shown(function))
     if name not in loops():
         raise TypeError(f"{name} has no naive loop; there are {', '.join(loops())}")
+    function(*args, **kwargs)  # refuses what the layer refuses
     bound = inspect.signature(function).bind(*args, **kwargs)
     bound.apply_defaults()
     for argument, value in bound.arguments.items():
         _refuse_uncountable(argument, value)
-    function(*args, **kwargs)  # refuses what the layer refuses
     loop = loops()[name]
     tally = Tally()
     shapes, options = loop.operands(**bound.arguments)

@@ -15,8 +15,8 @@ from __future__ import annotations
 import math
 import operator
 import sys
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,6 +41,10 @@ class Size(Protocol):
 
     def __pow__(self, other: Any, /) -> Any:
         """Raise to a power exactly."""
+
+
+#: One size for both sides, or a pair (height, width).
+SizeOrPair: TypeAlias = Size | Sequence[Size]
 
 
 def is_array(value: object) -> bool:
@@ -142,16 +146,6 @@ def plain(value: Any) -> Any:
     array = value.values.view()
     array.flags.writeable = False
     return array
-
-
-def add(left: Any, right: Any) -> Any:
-    """Add two plain values exactly."""
-    return plain(wrapped(left) + wrapped(right))
-
-
-def multiply(left: Any, right: Any) -> Any:
-    """Multiply two plain values exactly."""
-    return plain(wrapped(left) * wrapped(right))
 
 
 def product(factors: Iterable[Any]) -> Any:

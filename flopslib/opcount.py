@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from flopslib.exact import add, is_array, multiply, plain, same
+from flopslib.exact import is_array, plain, same, wrapped
 from flopslib.sizes import shown, whole_number
 
 __all__ = ["OTHER_KINDS", "OpCount"]
@@ -68,12 +68,12 @@ class OpCount:
     @property
     def flops(self) -> Any:
         """FLOPs by the usual convention, in which a MAC is 2 of them."""
-        return multiply(2, self.macs)
+        return plain(2 * wrapped(self.macs))
 
     @property
     def exact_flops(self) -> Any:
         """Multiplications plus additions, exactly as performed."""
-        return add(self.multiplications, self.additions)
+        return plain(wrapped(self.multiplications) + wrapped(self.additions))
 
     def kinds(self) -> dict[str, Any]:
         """Every figure under its name, for going through them kind by kind.
@@ -92,10 +92,10 @@ class OpCount:
             return NotImplemented
         kinds = {**self.other, **other.other}
         return OpCount(
-            multiplications=add(self.multiplications, other.multiplications),
-            additions=add(self.additions, other.additions),
-            macs=add(self.macs, other.macs),
-            other={kind: add(self.other[kind], other.other[kind]) for kind in kinds},
+            multiplications=wrapped(self.multiplications) + wrapped(other.multiplications),
+            additions=wrapped(self.additions) + wrapped(other.additions),
+            macs=wrapped(self.macs) + wrapped(other.macs),
+            other={k: wrapped(self.other[k]) + wrapped(other.other[k]) for k in kinds},
         )
 
     __radd__ = __add__
@@ -104,12 +104,12 @@ class OpCount:
         """Repeat the computation: every figure times a whole number of at least 0."""
         if isinstance(times, OpCount):
             return NotImplemented
-        times = _count("the factor of an OpCount", times)
+        times = wrapped(_count("the factor of an OpCount", times))
         return OpCount(
-            multiplications=multiply(self.multiplications, times),
-            additions=multiply(self.additions, times),
-            macs=multiply(self.macs, times),
-            other={kind: multiply(count, times) for kind, count in self.other.items()},
+            multiplications=wrapped(self.multiplications) * times,
+            additions=wrapped(self.additions) * times,
+            macs=wrapped(self.macs) * times,
+            other={kind: wrapped(count) * times for kind, count in self.other.items()},
         )
 
     __rmul__ = __mul__

@@ -24,8 +24,9 @@ def shown(value: object) -> str:
     """
     try:
         text = repr(value)
-    except Exception:
-        text = f"an unprintable {type(value).__name__}"
+    except ValueError:  # Python refuses to write integers of thousands of digits
+        sign = "a negative" if isinstance(value, int) and value < 0 else "a"
+        text = f"{sign} {type(value).__name__} too long to write"
     return text if len(text) <= LONGEST_REPR else f"{text[:LONGEST_REPR]}…"
 
 
@@ -44,7 +45,8 @@ def whole_number(name: str, value: Any, *, minimum: int = 1) -> Any:
     TypeError: batch must be a positive integer (...), got 3.0 of type float
     """
     if isinstance(value, Sweep):
-        value = value.values
+        _refuse_entry(name, value.values, value.values < minimum, minimum)
+        return value
     if is_expression(value):
         return _expression(name, value, minimum)
     if is_array(value) and value.ndim:

@@ -183,6 +183,13 @@ def test_running_needs_numbers_and_a_loop():
         run_and_count(conv2d, 3, 2, 1, 1, 1, groups=2)
 
 
+def test_running_takes_what_the_layer_takes():
+    kernels = (3, np.int64(3), (3, 3), [3, 3], (np.int8(3), 3))
+    assert len({run_and_count(conv2d, 2, np.int64(4), kernel, 2, 2) for kernel in kernels}) == 1
+    with pytest.raises(TypeError, match=r"linear\(\): missing a required argument"):
+        run_and_count(linear, 3)
+
+
 def test_the_registry_refuses_a_second_layer_of_the_same_name():
     with pytest.raises(ValueError, match="'linear' is registered already"):
 

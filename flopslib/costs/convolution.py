@@ -7,7 +7,7 @@ from typing import Any
 from flopslib import primitives
 from flopslib.costs.linear import biased
 from flopslib.derivation import Derivation, Step
-from flopslib.exact import Size, exact_quotient
+from flopslib.exact import Size, SizeOrPair, exact_quotient
 from flopslib.registry import cost_function
 
 
@@ -15,7 +15,7 @@ from flopslib.registry import cost_function
 def conv2d(
     in_channels: Size,
     out_channels: Size,
-    kernel_size: Size | tuple[Size, Size],
+    kernel_size: SizeOrPair,
     out_height: Size,
     out_width: Size,
     *,
@@ -71,7 +71,7 @@ def _sides(kernel_size: Any) -> tuple[Any, Any]:
 @cost_function()
 def depthwise_conv2d(
     channels: Size,
-    kernel_size: Size | tuple[Size, Size],
+    kernel_size: SizeOrPair,
     out_height: Size,
     out_width: Size,
     *,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from flopslib.reference.loop import Operands, dot, runs_on
+from flopslib.sizes import pair
 
 
 def window_starts(
@@ -73,7 +74,7 @@ def _conv2d_operands(
     batch: int,
     bias: bool,
 ) -> Operands:
-    rows, columns = (kernel_size, kernel_size) if isinstance(kernel_size, int) else kernel_size
+    rows, columns = pair("kernel_size", kernel_size)
     return {
         "x": (batch, in_channels, out_height + rows - 1, out_width + columns - 1),
         "weight": (out_channels, in_channels // groups, rows, columns),
