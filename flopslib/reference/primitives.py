@@ -52,16 +52,16 @@ def softmax(x: Sequence[Any]) -> list[Any]:
     return [weight / total for weight in weights]
 
 
-def layer_norm(
-    x: Sequence[Any], gamma: Sequence[Any], beta: Sequence[Any] | None = None, eps: float = 1e-5
-) -> list[Any]:
+def layer_norm(x: Any, gamma: Any, beta: Any = None, eps: float = 1e-5) -> Any:
     """Centre, divide by the deviation, scale by γ, shift by β."""
     mean = _sum(x) / len(x)
     centred = [number - mean for number in x]
-    variance = _sum([number * number for number in centred]) / len(x)
-    deviation = (variance + eps).sqrt()
-    scaled = [number / deviation * g for number, g in zip(centred, gamma, strict=True)]
-    return scaled if beta is None else [n + b for n, b in zip(scaled, beta, strict=True)]
+    squares = [number * number for number in centred]
+    deviation = (_sum(squares) / len(x) + eps).sqrt()
+    scaled = [n / deviation * g for n, g in zip(centred, gamma, strict=True)]
+    if beta is None:
+        return scaled
+    return [n + b for n, b in zip(scaled, beta, strict=True)]
 
 
 def gelu(x: Any) -> Any:
