@@ -13,14 +13,13 @@ OpCount(multiplications=1, additions=1)
 
 from __future__ import annotations
 
-import inspect
 import math
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
 from flopslib.derivation import Derivation
-from flopslib.exact import is_array, is_expression
+from flopslib.exact import Sweep, is_expression, plain
 from flopslib.opcount import OpCount
 from flopslib.sizes import shown
 
@@ -73,6 +72,7 @@ class CountingNumber:
 
     A subtraction counts as an addition; a negation counts as nothing. Powers are
     refused, because how many multiplications one takes is a choice of algorithm.
+    Python's own ``sum`` begins at 0 and so performs one addition for every number.
     """
 
     __slots__ = ("tally", "value")
@@ -127,6 +127,16 @@ class CountingNumber:
         """Count one comparison."""
         self.tally.count("comparisons")
         return bool(self.value < _value(other))
+
+    def __ge__(self, other: Any) -> bool:
+        """Count one comparison."""
+        self.tally.count("comparisons")
+        return bool(self.value >= _value(other))
+
+    def __le__(self, other: Any) -> bool:
+        """Count one comparison."""
+        self.tally.count("comparisons")
+        return bool(self.value <= _value(other))
 
     def exp(self) -> CountingNumber:
         """Count one exponential."""
@@ -191,29 +201,25 @@ def outputs_of_run(function: Callable[..., Derivation], *args: Any, **kwargs: An
 
 def _run(function: Callable[..., Derivation], *args: Any, **kwargs: Any) -> tuple[OpCount, int]:
     from flopslib.reference import loops
+    from flopslib.registry import registered
 
     name = getattr(function, "__name__", shown(function))
-    if name not in loops():
+    cost = registered().get(name)
+    if cost is None or cost.function is not function or name not in loops():
         raise TypeError(f"{name} has no naive loop; there are {', '.join(loops())}")
-    function(*args, **kwargs)  # refuses what the layer refuses
-    bound = inspect.signature(function).bind(*args, **kwargs)
-    bound.apply_defaults()
-    for argument, value in bound.arguments.items():
-        _refuse_uncountable(argument, value)
+    arguments = cost.arguments(*args, **kwargs)
+    for argument, value in arguments.items():
+        for entry in value if isinstance(value, tuple) else (value,):
+            if isinstance(entry, Sweep) or is_expression(entry):
+                raise TypeError(
+                    f"a loop runs on numbers: {argument} must be an int, got {shown(plain(entry))}"
+                )
     loop = loops()[name]
     tally = Tally()
-    shapes, options = loop.operands(**bound.arguments)
+    shapes, options = loop.operands(**arguments)
     operands = {n: None if shape is None else tally.numbers(shape) for n, shape in shapes.items()}
     result = loop.function(**operands, **options)
     return tally.record(), _size(result)
-
-
-def _refuse_uncountable(argument: str, value: Any) -> None:
-    for entry in value if isinstance(value, (tuple, list)) else (value,):
-        if is_expression(entry) or is_array(entry):
-            raise TypeError(
-                f"a loop runs on numbers: {argument} must be an int, got {shown(value)}"
-            )
 
 
 def _size(nested: Any) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from functools import reduce
+from functools import cached_property, reduce
 from operator import add as plus
 from typing import Any
 
@@ -12,6 +12,15 @@ from flopslib.opcount import OpCount
 from flopslib.sizes import whole_number
 
 __all__ = ["Derivation", "Part", "Step"]
+
+
+def _all_of(kind: type, name: str, things: Any) -> tuple[Any, ...]:
+    listed = tuple(things) if isinstance(things, (tuple, list)) else (things,)
+    for thing in listed:
+        if not isinstance(thing, kind):
+            wanted = f"a tuple of {kind.__name__}s"
+            raise TypeError(f"{name} must be {wanted}, got a {type(thing).__name__} in it")
+    return listed
 
 
 class _Figures:
@@ -72,6 +81,14 @@ class Part:
     operations: OpCount
     terms: tuple[Any, ...] = ()
 
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Part):
+            return NotImplemented
+        return self.name == other.name and self.operations == other.operations
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.operations))
+
 
 @dataclass(frozen=True, eq=False)
 class Step(_Figures):
@@ -99,20 +116,20 @@ class Step(_Figures):
 
     def __post_init__(self) -> None:
         sizes = (whole_number("an entry of shape", size, minimum=0) for size in self.shape)
-        object.__setattr__(self, "parts", tuple(self.parts))
+        object.__setattr__(self, "parts", _all_of(Part, "parts", self.parts))
         object.__setattr__(self, "shape", tuple(map(plain, sizes)))
 
-    @property
+    @cached_property
     def per_output(self) -> OpCount:
         """What one output costs."""
         return reduce(plus, (part.operations for part in self.parts), OpCount())
 
-    @property
+    @cached_property
     def outputs(self) -> Any:
         """How many outputs there are."""
         return product(self.shape)
 
-    @property
+    @cached_property
     def total(self) -> OpCount:
         """What one output costs, times the outputs."""
         total: OpCount = self.per_output * self.outputs
@@ -166,9 +183,9 @@ class Derivation(_Figures):
     __array_ufunc__ = None  # an array times a derivation is a derivation of arrays
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "steps", tuple(self.steps))
+        object.__setattr__(self, "steps", _all_of(Step, "steps", self.steps))
 
-    @property
+    @cached_property
     def total(self) -> OpCount:
         """All steps together, as one record of operations."""
         return reduce(plus, (step.total for step in self.steps), OpCount())

@@ -42,6 +42,12 @@ class Size(Protocol):
     def __pow__(self, other: Any, /) -> Any:
         """Raise to a power exactly."""
 
+    def __radd__(self, other: Any, /) -> Any:
+        """Add exactly."""
+
+    def __rmul__(self, other: Any, /) -> Any:
+        """Multiply exactly."""
+
 
 #: One size for both sides, or a pair (height, width).
 SizeOrPair: TypeAlias = Size | Sequence[Size]
@@ -86,12 +92,14 @@ class Sweep:
         right = other if isinstance(other, Sweep) else _scalar_sweep(other)
         fits = max(self.bound, right.bound, bound(self.bound, right.bound)) <= INT64_MAX
         kind = "int64" if fits else object
-        return Sweep(
-            operate(
-                self.values.astype(kind, copy=False),
-                right.values.astype(kind, copy=False),
+        try:
+            result = operate(
+                self.values.astype(kind, copy=False), right.values.astype(kind, copy=False)
             )
-        )
+        except ValueError:
+            shapes = f"{self.values.shape} and {right.values.shape}"
+            raise ValueError(f"arrays of shapes {shapes} do not broadcast together") from None
+        return Sweep(result)
 
     def __add__(self, other: Any) -> Sweep:
         """Add entry by entry."""
@@ -121,15 +129,29 @@ class Sweep:
         return f"Sweep({self.values!r})"
 
 
-def _scalar_sweep(value: int) -> Sweep:
+def _scalar_sweep(value: Any) -> Sweep:
     import numpy as np
 
+    if is_expression(value):
+        raise TypeError(f"an array and the SymPy expression {value} do not mix: use one kind")
     return Sweep(np.array(value, dtype=object))
 
 
 def wrapped(value: Any) -> Any:
-    """Turn an array into a ``Sweep``; leave every other value alone."""
-    return Sweep(value) if is_array(value) else value
+    """Turn an array into a ``Sweep`` and a whole number of any library into an ``int``.
+
+    >>> import numpy
+    >>> wrapped(numpy.int64(2**62)) * 4 == 2**64
+    True
+    """
+    numpy = sys.modules.get("numpy")
+    if is_array(value) and value.ndim:
+        return Sweep(value)
+    if is_expression(value):
+        return int(value) if value.is_Integer else value
+    if numpy is not None and isinstance(value, (numpy.integer, numpy.ndarray)):
+        return operator.index(value)
+    return value
 
 
 def plain(value: Any) -> Any:
@@ -143,9 +165,8 @@ def plain(value: Any) -> Any:
     """
     if not isinstance(value, Sweep):
         return value
-    array = value.values.view()
-    array.flags.writeable = False
-    return array
+    value.values.flags.writeable = False  # the owner too, or a view could be thawed
+    return value.values.view()
 
 
 def product(factors: Iterable[Any]) -> Any:
@@ -174,6 +195,7 @@ def exact_quotient(numerator: Any, denominator: Any) -> Any:
 
     Raises:
         ValueError: the denominator does not divide the numerator.
+        ZeroDivisionError: the denominator is 0, or has an entry that is.
 
     >>> exact_quotient(12, 4)
     3
@@ -182,7 +204,10 @@ def exact_quotient(numerator: Any, denominator: Any) -> Any:
     ...
     ValueError: 12 is not divisible by 5
     """
+    numerator, denominator = wrapped(numerator), wrapped(denominator)
     if is_expression(numerator) or is_expression(denominator):
+        if denominator == 0:
+            raise ZeroDivisionError("the denominator is 0")
         return numerator / denominator
     if isinstance(numerator, Sweep) or isinstance(denominator, Sweep):
         quotient = floor_quotient(numerator, denominator)
@@ -190,8 +215,8 @@ def exact_quotient(numerator: Any, denominator: Any) -> Any:
         if place is not None:
             shape = quotient.values.shape
             raise ValueError(
-                f"{_entry(numerator, place, shape)} is not divisible by "
-                f"{_entry(denominator, place, shape)} (entry {list(place)})"
+                f"{entry_at(numerator, place, shape)} is not divisible by "
+                f"{entry_at(denominator, place, shape)} (entry {list(place)})"
             )
         return quotient
     quotient, remainder = divmod(numerator, denominator)
@@ -210,6 +235,9 @@ def floor_quotient(numerator: Any, denominator: Any) -> Any:
         import sympy
 
         return sympy.floor(numerator / denominator)
+    zero = (denominator.values == 0).any() if isinstance(denominator, Sweep) else denominator == 0
+    if zero:
+        raise ZeroDivisionError("the denominator is 0, or has an entry that is")
     if isinstance(numerator, Sweep):
         return numerator._combine(denominator, operator.floordiv, max)
     if isinstance(denominator, Sweep):
@@ -226,7 +254,8 @@ def first_place(mask: NDArray[np.bool_]) -> tuple[int, ...] | None:
     return tuple(int(axis[0]) for axis in np.nonzero(np.asarray(mask)))
 
 
-def _entry(value: Any, place: tuple[int, ...], shape: tuple[int, ...]) -> int:
+def entry_at(value: Any, place: tuple[int, ...], shape: tuple[int, ...]) -> int:
+    """Return the entry of a size at a place of the shape it is broadcast to."""
     if not isinstance(value, Sweep):
         return int(value)
     import numpy as np

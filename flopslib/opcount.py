@@ -22,6 +22,9 @@ OTHER_KINDS = ("comparisons", "divisions", "exponentials", "square_roots", "erfs
 class OpCount:
     """How many operations of each kind a computation performs.
 
+    Two records of SymPy expressions are equal when they are written alike;
+    compare ``sympy.expand`` of their figures for a proof.
+
     All figures are exact and count operations (no unit, never a rate).
 
     Attributes:

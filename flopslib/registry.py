@@ -48,6 +48,23 @@ class CostFunction:
         flags = {n: p.default for n, p in parameters.items() if isinstance(p.default, bool)}
         object.__setattr__(self, "flags", MappingProxyType(flags))
         object.__setattr__(self, "sizes", tuple(n for n in parameters if n not in flags))
+        for name in {*self.divides, *(n for names in self.divides.values() for n in names)}:
+            if name not in self.sizes:
+                raise ValueError(f"{self.name}: divides names {name!r}, which is not a size of it")
+
+    def arguments(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """Return the arguments of a call, checked, with the defaults filled in.
+
+        Raises:
+            TypeError, ValueError: as the cost function does.
+        """
+        signature = inspect.signature(self.function)
+        try:
+            bound = signature.bind(*args, **kwargs)
+        except TypeError as error:
+            raise TypeError(f"{self.name}(): {error}") from None
+        bound.apply_defaults()
+        return _checked(signature, bound.arguments, self.divides)
 
 
 def registered() -> Mapping[str, CostFunction]:
@@ -70,8 +87,11 @@ def cost_function(
     bools; a size whose default is None may be None. What ``divides`` names is
     checked to divide.
 
+    A layer may be enrolled again from where it came, as a notebook cell does
+    that is run twice.
+
     Raises:
-        ValueError: the name is taken.
+        ValueError: the name is taken, or ``divides`` names what is not a size.
 
     >>> @cost_function()
     ... def linear(in_features):
@@ -83,25 +103,24 @@ def cost_function(
     rules = MappingProxyType(dict(divides or {}))
 
     def enrol(function: Callable[P, Derivation]) -> Callable[P, Derivation]:
-        signature = inspect.signature(function)
+        unchecked: Callable[..., Derivation] = function
 
         @functools.wraps(function)
         def checked(*args: P.args, **kwargs: P.kwargs) -> Derivation:
-            try:
-                bound = signature.bind(*args, **kwargs)
-            except TypeError as error:
-                raise TypeError(f"{function.__name__}(): {error}") from None
-            bound.apply_defaults()
-            bound.arguments.update(_checked(signature, bound.arguments, rules))
-            return function(*bound.args, **bound.kwargs)
+            return unchecked(**cost.arguments(*args, **kwargs))
 
-        name = function.__name__
-        if name in _REGISTRY:
-            raise ValueError(f"a cost function named {name!r} is registered already")
-        _REGISTRY[name] = CostFunction(name, checked, rules)
+        cost = CostFunction(function.__name__, checked, rules)
+        known = _REGISTRY.get(cost.name)
+        if known is not None and _home(known.function) != _home(function):
+            raise ValueError(f"a cost function named {cost.name!r} is registered already")
+        _REGISTRY[cost.name] = cost
         return checked
 
     return enrol
+
+
+def _home(function: Callable[..., Any]) -> tuple[str, str]:
+    return function.__module__, function.__qualname__
 
 
 def _checked(
@@ -116,7 +135,8 @@ def _checked(
     check_broadcast(dict(_flattened(values)))
     for divisor, names in rules.items():
         for name in names:
-            check_divides(divisor, values[divisor], name, values[name])
+            if None not in (values[divisor], values[name]):
+                check_divides(divisor, values[divisor], name, values[name])
     return values
 
 

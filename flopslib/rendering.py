@@ -81,10 +81,15 @@ def _in_order(expression: Any) -> tuple[Any, dict[Any, str], dict[Any, str]]:
 
 
 def _expression_latex(expression: Any) -> str:
-    import sympy
+    from sympy.printing.latex import LatexPrinter
 
     ordered, names, _ = _in_order(expression)
-    return str(sympy.latex(ordered, symbol_names=names))
+
+    class Printer(LatexPrinter):  # type: ignore[misc]
+        def _print_Integer(self, number: Any) -> str:  # noqa: N802
+            return latex(int(number))
+
+    return str(Printer({"symbol_names": names}).doprint(ordered))
 
 
 def _expression_text(expression: Any) -> str:
@@ -95,6 +100,9 @@ def _expression_text(expression: Any) -> str:
     class Printer(StrPrinter):  # type: ignore[misc]
         def _print_Symbol(self, symbol: Any) -> str:  # noqa: N802
             return names.get(symbol, str(symbol))
+
+        def _print_Integer(self, number: Any) -> str:  # noqa: N802
+            return text(int(number))
 
     return str(Printer().doprint(ordered))
 

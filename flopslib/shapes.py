@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from flopslib.exact import Size, Sweep, floor_quotient, is_expression, plain
+from flopslib.exact import (
+    Size,
+    Sweep,
+    entry_at,
+    first_place,
+    floor_quotient,
+    is_expression,
+    plain,
+)
 from flopslib.sizes import check_broadcast, shown, whole_number
 
 __all__ = ["conv_output_size"]
@@ -38,15 +46,22 @@ def conv_output_size(
     room = (
         checked["size"] + 2 * checked["padding"] - checked["dilation"] * (checked["kernel"] - 1) - 1
     )
-    if _is_negative(room):
+    place = _negative_at(room)
+    if place is not None:
+        entries = (f"{name}={_at(value, place, room)}" for name, value in checked.items())
+        where = f" (entry {list(place)})" if place else ""
         raise ValueError(
-            "the window does not fit into the padded input: "
-            + ", ".join(f"{name}={shown(plain(value))}" for name, value in checked.items())
+            f"the window does not fit into the padded input: {', '.join(entries)}{where}"
         )
     return plain(floor_quotient(room, checked["stride"]) + 1)
 
 
-def _is_negative(room: Any) -> bool:
+def _negative_at(room: Any) -> tuple[int, ...] | None:
     if isinstance(room, Sweep):
-        return bool((room.values < 0).any())
-    return bool(room.is_negative) if is_expression(room) else bool(room < 0)
+        return first_place(room.values < 0)
+    is_negative = room.is_negative if is_expression(room) else room < 0
+    return () if is_negative else None
+
+
+def _at(value: Any, place: tuple[int, ...], room: Any) -> str:
+    return shown(entry_at(value, place, room.values.shape) if place else value)

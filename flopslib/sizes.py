@@ -62,14 +62,15 @@ def _wanted(minimum: int) -> str:
 def _is_integer(value: object) -> bool:
     numpy = sys.modules.get("numpy")
     integers = (int,) if numpy is None else (int, numpy.integer)
-    return isinstance(value, integers) and not isinstance(value, bool)
+    # timedelta64 is a subclass of NumPy's signed integers, but a duration is not a size
+    odd = isinstance(value, bool) or type(value).__name__ == "timedelta64"
+    return isinstance(value, integers) and not odd
 
 
 def _integer(name: str, value: Any, minimum: int) -> int:
     if is_array(value):
         value = value[()]
-    # timedelta64 is a subclass of NumPy's signed integers, but a duration is not a size
-    if not _is_integer(value) or type(value).__name__ == "timedelta64":
+    if not _is_integer(value):
         raise TypeError(
             f"{name} must be {_wanted(minimum)}, got {shown(value)} of type {type(value).__name__}"
         )

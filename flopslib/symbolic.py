@@ -40,7 +40,10 @@ output pixels B × C_out × H_out × W_out = B*C_out*H_out*W_out
     """
     if not callable(function):
         raise TypeError(f"formula takes a cost function, got {function!r}")
-    parameters = inspect.signature(function).parameters
+    try:
+        parameters = inspect.signature(function).parameters
+    except ValueError:
+        raise TypeError(f"formula takes a cost function, got {function!r}") from None
     name = getattr(function, "__name__", repr(function))
     for override in overrides:
         if override not in parameters:

@@ -20,7 +20,7 @@ BAD = [
     [], [3, 3, 3], {3}, {"size": 3}, object(), decimal.Decimal(3), fractions.Fraction(6, 2),
     np.float64(3), np.int64(0), np.int32(-3), np.bool_(True), np.timedelta64(3, "s"),
     np.array([3.0]), np.array([True]), np.array(["3"]), np.array(0), np.array(3.0),
-    np.ma.array([1, 2], mask=[0, 1]), np.array([3, None], dtype=object), np.array([1, True], dtype=object),
+    np.array([np.timedelta64(2)], dtype=object), np.ma.array([1, 2], mask=[0, 1]), np.array([3, None], dtype=object), np.array([1, True], dtype=object),
     sympy.Rational(1, 2), sympy.Float(3), sympy.nan, sympy.oo, sympy.zoo, sympy.Integer(0), sympy.I,
     sympy.pi, sympy.true, sympy.Symbol("x", negative=True), sympy.Symbol("x", zero=True),
     sympy.Symbol("x", integer=False), sympy.Symbol("x", nonpositive=True), sympy.Symbol("x", imaginary=True),
@@ -188,6 +188,49 @@ def test_running_takes_what_the_layer_takes():
     assert len({run_and_count(conv2d, 2, np.int64(4), kernel, 2, 2) for kernel in kernels}) == 1
     with pytest.raises(TypeError, match=r"linear\(\): missing a required argument"):
         run_and_count(linear, 3)
+
+
+def test_running_takes_only_the_registered_function():
+    def linear(in_features, out_features):
+        raise AssertionError
+
+    with pytest.raises(TypeError, match="linear has no naive loop"):
+        run_and_count(linear, 3, 2)
+
+
+def test_small_numpy_integers_do_not_wrap_in_a_run():
+    assert run_and_count(linear, np.uint8(16), np.uint8(17)) == linear(16, 17).total
+
+
+def test_a_layer_whose_sizes_may_be_none(monkeypatch):
+    monkeypatch.setattr("flopslib.registry._REGISTRY", {})
+
+    @cost_function(divides={"groups": ("out_features",)})
+    def widened(in_features, *, out_features=None, groups=None):
+        return linear(in_features, out_features or 4 * in_features)
+
+    assert widened(3).macs == 36
+    assert widened(3, out_features=5, groups=None).macs == 15
+    with pytest.raises(ValueError, match="groups must divide out_features, got groups=2"):
+        widened(3, out_features=5, groups=2)
+    with pytest.raises(ValueError, match="divides names 'wings', which is not a size of it"):
+
+        @cost_function(divides={"wings": ("in_features",)})
+        def winged(in_features):
+            raise AssertionError
+
+
+def test_a_layer_may_be_enrolled_again_from_where_it_came(monkeypatch):
+    monkeypatch.setattr("flopslib.registry._REGISTRY", {})
+
+    def enrol():
+        @cost_function()
+        def mine(in_features):
+            return linear(in_features, 1)
+
+        return mine
+
+    assert enrol()(3) == enrol()(3)
 
 
 def test_the_registry_refuses_a_second_layer_of_the_same_name():

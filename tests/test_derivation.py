@@ -50,6 +50,8 @@ def test_adding_and_multiplying():
     assert (a * 3).steps[0].per_output == a.steps[0].per_output
     assert sum([a, b, a]).macs == 2 * a.macs + b.macs
     assert (a * 0).flops == 0
+    assert (a + b).name == "linear + matmul"
+    assert (a + a).name == a.name
     assert a * 2 == linear(3, 2, batch=2)
     layers = sympy.Symbol("N", positive=True, integer=True)
     assert (layers * formula(linear)).flops == 2 * layers * B * I * O
@@ -109,6 +111,9 @@ def test_records():
     assert record.other["erfs"] == 0
     assert record + record == record * 2 == 2 * record
     assert record != OpCount(multiplications=3, additions=2, macs=3)
+    assert OpCount(macs=1) != OpCount()
+    assert OpCount(macs=1).kinds() == {"multiplications": 0, "additions": 0, "macs": 1}
+    assert repr(OpCount(macs=1)) == "OpCount(macs=1)"
     twice = record + OpCount(other={"divisions": 4})
     assert twice.other == {"comparisons": 1, "divisions": 4}
     assert list(twice.other) == [kind for kind in OTHER_KINDS if kind in twice.other]
@@ -194,3 +199,33 @@ def test_a_size_whose_default_is_none_keeps_its_meaning():
 
     assert formula(widened).flops == 8 * B * I**2
     assert formula(widened, out_features=5).flops == 10 * B * I
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Derivation((1, 2)), "steps must be a tuple of Steps, got a int"),
+        (lambda: Derivation([linear(3, 2)]), "got a Derivation"),
+        (lambda: Step("x", OpCount(macs=1), (2,)), "parts must be a tuple of Parts, got a OpCount"),
+    ],
+)
+def test_what_a_derivation_is_made_of(make, message):
+    with pytest.raises(TypeError, match=message):
+        make()
+
+
+def test_parts_are_equal_by_what_they_say():
+    assert linear(3, 2).steps[0].parts == linear(3, 2).steps[0].parts
+    assert linear(3, 2).steps[0].parts != linear(4, 2).steps[0].parts
+
+
+def test_large_numbers_in_formulas_have_their_thousands_apart():
+    wide = formula(linear, in_features=12288, out_features=4)
+    assert "98,304*B FLOPs" in repr(wide)
+    assert r"\boxed{98{,}304 B}" in wide.latex()
+
+
+def test_integers_nobody_could_read():
+    huge = linear(10**3000, 10**3000)
+    assert "about 2^9965 multiplications" in repr(huge)
+    assert r"\approx 2^{19931}" in huge.latex()

@@ -4,9 +4,10 @@ import time
 
 import numpy as np
 import pytest
+import sympy
 
-from flopslib import conv2d, conv_output_size, depthwise_conv2d, linear, matmul
-from flopslib.exact import INT64_MAX, Sweep, exact_quotient, floor_quotient, plain
+from flopslib import conv2d, conv_output_size, depthwise_conv2d, formula, linear, matmul
+from flopslib.exact import INT64_MAX, Sweep, exact_quotient, floor_quotient, plain, product
 
 FIGURES = ("multiplications", "additions", "macs", "flops", "exact_flops")
 
@@ -155,3 +156,46 @@ class TestSweep:
 
     def test_plain_gives_an_array_back(self):
         assert plain(Sweep(np.array([1]))).tolist() == [1]
+
+
+class TestMixtures:
+    """What meets inside, after each side was checked by itself."""
+
+    def test_arrays_that_do_not_broadcast(self):
+        two, three = (linear(np.arange(1, n + 1), 3) for n in (2, 3))
+        with pytest.raises(ValueError, match=r"shapes \(2,\) and \(3,\) do not broadcast"):
+            (two + three).flops  # noqa: B018
+
+    def test_arrays_and_expressions(self):
+        with pytest.raises(TypeError, match="do not mix"):
+            (formula(linear) * np.array([1, 2])).flops  # noqa: B018
+        with pytest.raises(TypeError, match="do not mix"):
+            (formula(linear) + linear(np.array([1, 2]), 3)).flops  # noqa: B018
+
+    def test_numpy_numbers_become_integers(self):
+        assert product([np.int64(2**62), np.int64(4)]) == 2**64
+        assert product([np.array(2**62), 4]) == 2**64
+
+    def test_quotients_of_every_kind(self):
+        assert exact_quotient(np.array([4, 6]), 2).values.tolist() == [2, 3]
+        assert exact_quotient(sympy.Integer(6), np.int64(2)) == 3
+        with pytest.raises(ValueError, match="7 is not divisible by 2"):
+            exact_quotient(sympy.Integer(7), 2)
+        n = sympy.Symbol("n", positive=True, integer=True)
+        assert exact_quotient(6, n) == 6 / n
+        assert exact_quotient(n, 6) == n / 6
+        assert floor_quotient(7, n) == sympy.floor(7 / n)
+        with pytest.raises(ZeroDivisionError):
+            exact_quotient(Sweep(np.array([4])), 0)
+
+
+def test_a_result_cannot_be_thawed():
+    macs = linear(np.array([2, 3]), 1).macs
+    with pytest.raises(ValueError, match="WRITEABLE"):
+        macs.flags.writeable = True
+
+
+def test_a_window_that_just_fits_and_one_that_does_not():
+    assert conv_output_size(np.array([3, 4]), 3).tolist() == [1, 2]
+    with pytest.raises(ValueError, match=r"does not fit.*size=2, kernel=3.*\(entry \[2\]\)"):
+        conv_output_size(np.array([5, 3, 2]), 3)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from flopslib.reference.loop import Operands, dot, runs_on
-from flopslib.sizes import pair
 
 
 def window_starts(
@@ -67,14 +66,14 @@ def shifted(plane: Any, bias: Any) -> Any:
 def _conv2d_operands(
     in_channels: int,
     out_channels: int,
-    kernel_size: Any,
+    kernel_size: tuple[int, int],
     out_height: int,
     out_width: int,
     groups: int,
     batch: int,
     bias: bool,
 ) -> Operands:
-    rows, columns = pair("kernel_size", kernel_size)
+    rows, columns = kernel_size
     return {
         "x": (batch, in_channels, out_height + rows - 1, out_width + columns - 1),
         "weight": (out_channels, in_channels // groups, rows, columns),
