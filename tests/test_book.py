@@ -166,6 +166,9 @@ def test_a_change_of_the_library_makes_the_pages_stale(tmp_path, monkeypatch):
     two = build.sources()
     assert one["numbers"] != two["numbers"]
     assert one["pages"] == two["pages"]
+    (tmp_path / "flopslib" / ".cache").mkdir()
+    (tmp_path / "flopslib" / ".cache" / "by-product").write_text("x")
+    assert build.sources() == two
     (tmp_path / "index.md").write_text("other words")
     assert build.sources()["pages"] != two["pages"]
     (tmp_path / "flopslib" / "costs.py").unlink()

@@ -37,8 +37,13 @@ def _digest(paths: Iterable[Path], *extra: str) -> str:
 
 def _files(*patterns: str) -> list[Path]:
     found = {path for pattern in patterns for path in ROOT.glob(pattern)}
-    skipped = {"__pycache__", ".ipynb_checkpoints"}
-    return [path for path in found if path.is_file() and not skipped & set(path.parts)]
+    return [path for path in found if path.is_file() and not _is_by_product(path)]
+
+
+def _is_by_product(path: Path) -> bool:
+    # caches, checkpoints and the like come and go without a change to the book
+    folders = path.relative_to(ROOT).parts
+    return "__pycache__" in folders or any(name.startswith(".") for name in folders)
 
 
 def sources() -> dict[str, str]:
