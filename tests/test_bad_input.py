@@ -20,7 +20,7 @@ BAD = [
     [], [3, 3, 3], {3}, {"size": 3}, object(), decimal.Decimal(3), fractions.Fraction(6, 2),
     np.float64(3), np.int64(0), np.int32(-3), np.bool_(True), np.timedelta64(3, "s"),
     np.array([3.0]), np.array([True]), np.array(["3"]), np.array(0), np.array(3.0),
-    np.array([np.timedelta64(2)], dtype=object), np.ma.array([1, 2], mask=[0, 1]), np.array([3, None], dtype=object), np.array([1, True], dtype=object),
+    np.array([np.timedelta64(2, "s")], dtype=object), np.ma.array([1, 2], mask=[0, 1]), np.array([3, None], dtype=object), np.array([1, True], dtype=object),
     sympy.Rational(1, 2), sympy.Float(3), sympy.nan, sympy.oo, sympy.zoo, sympy.Integer(0), sympy.I,
     sympy.pi, sympy.true, sympy.Symbol("x", negative=True), sympy.Symbol("x", zero=True),
     sympy.Symbol("x", integer=False), sympy.Symbol("x", nonpositive=True), sympy.Symbol("x", imaginary=True),
