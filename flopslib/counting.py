@@ -20,7 +20,7 @@ from typing import Any
 
 from flopslib.derivation import Derivation
 from flopslib.exact import Sweep, is_expression, plain
-from flopslib.opcount import OpCount
+from flopslib.opcount import MAIN_KINDS, OpCount
 from flopslib.sizes import shown
 
 __all__ = ["CountingNumber", "Tally", "run_and_count", "term"]
@@ -52,7 +52,7 @@ class Tally:
 
     def record(self) -> OpCount:
         """Return what has been counted so far."""
-        main = {kind: self._counts[kind] for kind in ("multiplications", "additions", "macs")}
+        main = {kind: self._counts[kind] for kind in MAIN_KINDS}
         other = {kind: count for kind, count in self._counts.items() if kind not in main}
         return OpCount(**main, other=other)
 

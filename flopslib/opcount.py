@@ -13,6 +13,9 @@ from flopslib.sizes import shown, whole_number
 
 __all__ = ["OTHER_KINDS", "OpCount"]
 
+#: The figures that every record has.
+MAIN_KINDS = ("multiplications", "additions", "macs")
+
 #: The operations that are neither a multiplication nor an addition, and that no
 #: FLOP figure of this library contains.
 OTHER_KINDS = ("comparisons", "divisions", "exponentials", "square_roots", "erfs")
@@ -56,7 +59,7 @@ class OpCount:
     __array_ufunc__ = None  # an array times a record is a record of arrays
 
     def __post_init__(self) -> None:
-        for name in ("multiplications", "additions", "macs"):
+        for name in MAIN_KINDS:
             object.__setattr__(self, name, _count(name, getattr(self, name)))
         if not isinstance(self.other, Mapping):
             raise TypeError(f"other must be a mapping from kind to count, got {shown(self.other)}")
@@ -84,7 +87,7 @@ class OpCount:
         >>> OpCount(multiplications=2, macs=2).kinds()
         {'multiplications': 2, 'additions': 0, 'macs': 2}
         """
-        counted = {name: getattr(self, name) for name in ("multiplications", "additions", "macs")}
+        counted = {name: getattr(self, name) for name in MAIN_KINDS}
         return counted | dict(self.other)
 
     def __add__(self, other: object) -> OpCount:
