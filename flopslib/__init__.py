@@ -10,7 +10,17 @@ outputs", from which every figure, formula and table of the book comes.
 2*B*C_in*C_out*H_out*K_h*K_w*W_out
 """
 
-from flopslib.costs import conv2d, depthwise_conv2d, linear, matmul, pointwise_conv2d
+from flopslib.costs import (
+    conv2d,
+    depthwise_conv2d,
+    depthwise_separable_conv2d,
+    feed_forward,
+    linear,
+    matmul,
+    multihead_attention,
+    pointwise_conv2d,
+    transformer_layer,
+)
 from flopslib.counting import CountingNumber, Tally, run_and_count
 from flopslib.derivation import Derivation, Part, Step
 from flopslib.opcount import OpCount
@@ -31,10 +41,14 @@ __all__ = [
     "conv_output_size",
     "cost_function",
     "depthwise_conv2d",
+    "depthwise_separable_conv2d",
+    "feed_forward",
     "formula",
     "linear",
     "matmul",
+    "multihead_attention",
     "pointwise_conv2d",
     "registered",
     "run_and_count",
+    "transformer_layer",
 ]

@@ -16,12 +16,16 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flopslib.derivation import Derivation
 from flopslib.exact import Sweep, is_expression, plain
 from flopslib.opcount import MAIN_KINDS, OpCount
 from flopslib.sizes import shown
+
+if TYPE_CHECKING:
+    from flopslib.reference.loop import Loop
+    from flopslib.registry import CostFunction
 
 __all__ = ["CountingNumber", "Tally", "run_and_count", "term"]
 
@@ -199,7 +203,12 @@ def outputs_of_run(function: Callable[..., Derivation], *args: Any, **kwargs: An
     return _run(function, *args, **kwargs)[1]
 
 
-def _run(function: Callable[..., Derivation], *args: Any, **kwargs: Any) -> tuple[OpCount, int]:
+def loop_of(function: Callable[..., Derivation]) -> tuple[CostFunction, Loop]:
+    """Return what the registry knows of a cost function, and its naive loop.
+
+    Raises:
+        TypeError: a function that has no naive loop.
+    """
     from flopslib.reference import loops
     from flopslib.registry import registered
 
@@ -207,6 +216,11 @@ def _run(function: Callable[..., Derivation], *args: Any, **kwargs: Any) -> tupl
     cost = registered().get(name)
     if cost is None or cost.function is not function or name not in loops():
         raise TypeError(f"{name} has no naive loop; there are {', '.join(loops())}")
+    return cost, loops()[name]
+
+
+def _run(function: Callable[..., Derivation], *args: Any, **kwargs: Any) -> tuple[OpCount, int]:
+    cost, loop = loop_of(function)
     arguments = cost.arguments(*args, **kwargs)
     for argument, value in arguments.items():
         for entry in value if isinstance(value, tuple) else (value,):
@@ -214,7 +228,6 @@ def _run(function: Callable[..., Derivation], *args: Any, **kwargs: Any) -> tupl
                 raise TypeError(
                     f"a loop runs on numbers: {argument} must be an int, got {shown(plain(entry))}"
                 )
-    loop = loops()[name]
     tally = Tally()
     shapes, options = loop.operands(**arguments)
     operands = {n: None if shape is None else tally.numbers(shape) for n, shape in shapes.items()}

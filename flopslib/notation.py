@@ -31,6 +31,13 @@ class Row(NamedTuple):
 
 TABLE = (
     Row("B", "B", ("batch",), "samples computed at once"),
+    Row("L", "L", ("seq_len",), "positions of a sequence, which are its tokens"),
+    Row("L_kv", r"L_{\text{kv}}", ("kv_seq_len",), "positions to attend to, cached ones included"),
+    Row("d", "d", ("d_model",), "numbers that stand for one position: d_model"),
+    Row("d_ff", r"d_{\text{ff}}", ("d_ff",), "numbers inside a feed-forward network"),
+    Row("h", "h", ("num_heads",), "heads of the queries"),
+    Row("h_kv", r"h_{\text{kv}}", ("num_kv_heads",), "heads of the keys and values"),
+    Row("d_k", "d_k", ("head_dim",), "numbers in one head"),
     Row("I", "I", ("in_features",), "numbers that go into a linear layer"),
     Row("O", "O", ("out_features",), "numbers that come out of a linear layer"),
     Row("m", "m", ("rows",), "rows of the left matrix of a product"),
@@ -78,7 +85,7 @@ def latex_names() -> dict[Any, str]:
     """Return the LaTeX of every symbol, in the order of the table.
 
     >>> list(latex_names().values())[:3]
-    ['B', 'I', 'O']
+    ['B', 'L', 'L_{\\\\text{kv}}']
     """
     return {_symbol(row.letter): row.latex for row in TABLE}
 

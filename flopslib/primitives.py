@@ -13,7 +13,7 @@ from typing import Any
 
 from flopslib.derivation import Part
 from flopslib.exact import Size, plain, product, wrapped
-from flopslib.opcount import OpCount
+from flopslib.opcount import MAIN_KINDS, OpCount
 from flopslib.sizes import flag, whole_number
 
 #: Every primitive by name, in the order of the conventions table.
@@ -57,6 +57,16 @@ def scaling() -> Part:
     OpCount(multiplications=1)
     """
     return Part("scaling", OpCount(multiplications=1))
+
+
+@_primitive
+def residual_sum() -> Part:
+    """Add an output to what went into its block.
+
+    >>> residual_sum().operations
+    OpCount(additions=1)
+    """
+    return Part("residual sum", OpCount(additions=1))
 
 
 @_primitive
@@ -149,6 +159,23 @@ def average_pool(n: Size) -> Part:
     """
     n = whole_number("n", n)
     return Part("average pooling", OpCount(additions=n - 1, other={"divisions": 1}))
+
+
+def one_more(primitive: Callable[..., Part]) -> Part:
+    """Return what each number after the first adds to an operation on n of them.
+
+    It is the way to count rows of different lengths, each as a first number and
+    further ones, with no cost written down a second time.
+
+    >>> one_more(dot_product).operations
+    OpCount(multiplications=1, additions=1, macs=1)
+    """
+    one, two = primitive(1), primitive(2)
+    growth = {
+        kind: n - one.operations.kinds().get(kind, 0) for kind, n in two.operations.kinds().items()
+    }
+    main = {kind: growth.pop(kind) for kind in MAIN_KINDS}
+    return Part(f"{one.name}, one more", OpCount(**main, other=growth))
 
 
 def on_symbols(primitive: Callable[..., Part], **flags: Any) -> Part:

@@ -8,21 +8,60 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, ParamSpec
 
 from flopslib.derivation import Derivation
-from flopslib.sizes import check_broadcast, check_divides, flag, pair, whole_number
+from flopslib.exact import exact_quotient, wrapped
+from flopslib.sizes import (
+    check_at_least,
+    check_broadcast,
+    check_divides,
+    flag,
+    pair,
+    whole_number,
+)
 
-__all__ = ["CostFunction", "cost_function", "registered"]
+__all__ = ["CostFunction", "Default", "Example", "cost_function", "registered"]
 
 P = ParamSpec("P")
 
 PAIRS = frozenset({"kernel_size"})
 
 _REGISTRY: dict[str, CostFunction] = {}
+
+
+@dataclass(frozen=True)
+class Default:
+    """What a size left at None means: ``times`` · the size ``of``, divided by ``over``.
+
+    >>> Default("d_model", times=4).value({"d_model": 768})
+    3072
+    """
+
+    of: str
+    times: int = 1
+    over: str | None = None
+
+    def value(self, sizes: Mapping[str, Any]) -> Any:
+        """Return the size, from the others."""
+        value = wrapped(sizes[self.of]) * self.times
+        return value if self.over is None else exact_quotient(value, sizes[self.over])
+
+
+@dataclass(frozen=True)
+class Example:
+    """A real layer to show a cost function with.
+
+    Attributes:
+        what: what the layer is, in a few words.
+        arguments: the arguments of the cost function.
+    """
+
+    what: str
+    arguments: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -33,13 +72,21 @@ class CostFunction:
         name: the function's name.
         function: the function itself, checks included.
         divides: for a size that must divide others, the names of those others.
+        at_least: for a size with a lower end, the name of the size it is at least.
+        defaults: for a size that may be None, what None means.
+        chapter: the file stem of the chapter that derives it.
+        example: a real layer to show it with.
         sizes: the names of the arguments that are sizes.
         flags: the names of the arguments that are True or False, with their defaults.
     """
 
     name: str
     function: Callable[..., Derivation]
-    divides: Mapping[str, tuple[str, ...]]
+    divides: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    at_least: Mapping[str, str] = field(default_factory=dict)
+    defaults: Mapping[str, Default] = field(default_factory=dict)
+    chapter: str | None = None
+    example: Example | None = None
     sizes: tuple[str, ...] = field(init=False)
     flags: Mapping[str, bool] = field(init=False)
 
@@ -48,9 +95,44 @@ class CostFunction:
         flags = {n: p.default for n, p in parameters.items() if isinstance(p.default, bool)}
         object.__setattr__(self, "flags", MappingProxyType(flags))
         object.__setattr__(self, "sizes", tuple(n for n in parameters if n not in flags))
-        for name in {*self.divides, *(n for names in self.divides.values() for n in names)}:
-            if name not in self.sizes:
-                raise ValueError(f"{self.name}: divides names {name!r}, which is not a size of it")
+        for rule, names in self._named_by_rules().items():
+            for name in names:
+                if name not in self.sizes:
+                    raise ValueError(
+                        f"{self.name}: {rule} names {name!r}, which is not a size of it"
+                    )
+        for name in self.defaults:
+            if name not in self.sizes or parameters[name].default is not None:
+                raise ValueError(
+                    f"{self.name}: defaults names {name!r}, which is not a size that may be None"
+                )
+
+    def _named_by_rules(self) -> dict[str, set[str]]:
+        defaults = self.defaults.values()
+        return {
+            "divides": {*self.divides, *(n for names in self.divides.values() for n in names)},
+            "at_least": {*self.at_least, *self.at_least.values()},
+            "defaults": {n for d in defaults for n in (d.of, d.over) if n is not None},
+        }
+
+    def divisions(self, given: Container[str]) -> list[tuple[str, str]]:
+        """Return every pair (divisor, multiple) that must hold when ``given`` are not None.
+
+        >>> from flopslib import registered
+        >>> attention = registered()["multihead_attention"]
+        >>> attention.divisions(given=["num_kv_heads"])
+        [('num_kv_heads', 'num_heads'), ('num_heads', 'd_model')]
+        >>> attention.divisions(given=["head_dim"])
+        []
+        """
+        stated = [(d, n) for d, names in self.divides.items() for n in names]
+        assumed = [
+            (default.over, default.of)
+            for name, default in self.defaults.items()
+            if default.over is not None and name not in given
+        ]
+        known = [rule for rule in stated if rule[0] in given or rule[0] not in self.defaults]
+        return known + assumed
 
     def arguments(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Return the arguments of a call, checked, with the defaults filled in.
@@ -64,7 +146,18 @@ class CostFunction:
         except TypeError as error:
             raise TypeError(f"{self.name}(): {error}") from None
         bound.apply_defaults()
-        return _checked(signature, bound.arguments, self.divides)
+        return self._completed(_checked(signature, bound.arguments))
+
+    def _completed(self, values: dict[str, Any]) -> dict[str, Any]:
+        given = [name for name, value in values.items() if value is not None]
+        for divisor, name in self.divisions(given):
+            if None not in (values[divisor], values[name]):
+                check_divides(divisor, values[divisor], name, values[name])
+        for name, least in self.at_least.items():
+            if values[name] is not None:
+                check_at_least(name, values[name], least, values[least])
+        left_out = {n: d.value(values) for n, d in self.defaults.items() if values[n] is None}
+        return values | left_out
 
 
 def registered() -> Mapping[str, CostFunction]:
@@ -80,18 +173,24 @@ def registered() -> Mapping[str, CostFunction]:
 
 def cost_function(
     divides: Mapping[str, tuple[str, ...]] | None = None,
+    *,
+    at_least: Mapping[str, str] | None = None,
+    defaults: Mapping[str, Default] | None = None,
+    chapter: str | None = None,
+    example: Example | None = None,
 ) -> Callable[[Callable[P, Derivation]], Callable[P, Derivation]]:
     """Enrol a cost function, and check its arguments before it sees them.
 
     Sizes become positive whole numbers, ``kernel_size`` a pair of them, flags
-    bools; a size whose default is None may be None. What ``divides`` names is
-    checked to divide.
+    bools. What ``divides`` names is checked to divide, and what ``at_least``
+    names not to be smaller. A size whose default is None may be None; what
+    ``defaults`` says it then means is what the cost function sees.
 
     A layer may be enrolled again from where it came, as a notebook cell does
     that is run twice.
 
     Raises:
-        ValueError: the name is taken, or ``divides`` names what is not a size.
+        ValueError: the name is taken, or a rule names what is not a size.
 
     >>> @cost_function()
     ... def linear(in_features):
@@ -100,7 +199,7 @@ def cost_function(
     ...
     ValueError: a cost function named 'linear' is registered already
     """
-    rules = MappingProxyType(dict(divides or {}))
+    rules = [MappingProxyType(dict(rule or {})) for rule in (divides, at_least, defaults)]
 
     def enrol(function: Callable[P, Derivation]) -> Callable[P, Derivation]:
         unchecked: Callable[..., Derivation] = function
@@ -109,7 +208,7 @@ def cost_function(
         def checked(*args: P.args, **kwargs: P.kwargs) -> Derivation:
             return unchecked(**cost.arguments(*args, **kwargs))
 
-        cost = CostFunction(function.__name__, checked, rules)
+        cost = CostFunction(function.__name__, checked, *rules, chapter, example)
         known = _REGISTRY.get(cost.name)
         if known is not None and _home(known.function) != _home(function):
             raise ValueError(f"a cost function named {cost.name!r} is registered already")
@@ -123,20 +222,12 @@ def _home(function: Callable[..., Any]) -> tuple[str, str]:
     return function.__module__, function.__qualname__
 
 
-def _checked(
-    signature: inspect.Signature,
-    arguments: Mapping[str, Any],
-    rules: Mapping[str, tuple[str, ...]],
-) -> dict[str, Any]:
+def _checked(signature: inspect.Signature, arguments: Mapping[str, Any]) -> dict[str, Any]:
     values = {
         name: _checked_one(name, value, signature.parameters[name].default)
         for name, value in arguments.items()
     }
     check_broadcast(dict(_flattened(values)))
-    for divisor, names in rules.items():
-        for name in names:
-            if None not in (values[divisor], values[name]):
-                check_divides(divisor, values[divisor], name, values[name])
     return values
 
 

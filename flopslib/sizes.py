@@ -10,7 +10,15 @@ import operator
 import sys
 from typing import Any
 
-from flopslib.exact import Sweep, exact_quotient, first_place, is_array, is_expression, plain
+from flopslib.exact import (
+    Sweep,
+    entry_at,
+    exact_quotient,
+    first_place,
+    is_array,
+    is_expression,
+    plain,
+)
 
 ACCEPTED = "an int, a SymPy expression or a NumPy integer array"
 LONGEST_REPR = 60
@@ -201,6 +209,32 @@ def check_divides(divisor_name: str, divisor: Any, name: str, value: Any) -> Non
         raise ValueError(
             f"{divisor_name} must divide {name}, got {divisor_name}={divisor} and {name}={value}"
         )
+
+
+def check_at_least(name: str, value: Any, least_name: str, least: Any) -> None:
+    """Check that one size is not smaller than another.
+
+    Raises:
+        ValueError: it is smaller; the message names both.
+
+    >>> check_at_least("kv_seq_len", 3, "seq_len", 5)
+    Traceback (most recent call last):
+    ...
+    ValueError: kv_seq_len must be at least seq_len, got kv_seq_len=3 and seq_len=5
+    """
+    room, place = value - least, None
+    if isinstance(room, Sweep):
+        place = first_place(room.values < 0)
+        if place is None:
+            return
+        value, least = (entry_at(size, place, room.values.shape) for size in (value, least))
+    elif not (room.is_negative if is_expression(room) else room < 0):
+        return
+    where = f" (entry {list(place)})" if place else ""
+    raise ValueError(
+        f"{name} must be at least {least_name}, "
+        f"got {name}={shown(value)} and {least_name}={shown(least)}{where}"
+    )
 
 
 def check_broadcast(sizes: dict[str, Any]) -> None:

@@ -8,8 +8,17 @@ import numpy as np
 import pytest
 import sympy
 
-from flopslib import conv2d, conv_output_size, formula, linear, registered, run_and_count
-from flopslib.registry import PAIRS, cost_function
+from flopslib import (
+    conv2d,
+    conv_output_size,
+    formula,
+    linear,
+    multihead_attention,
+    registered,
+    run_and_count,
+    transformer_layer,
+)
+from flopslib.registry import PAIRS, Default, cost_function
 
 COSTS = list(registered().values())
 SIZES = [(cost, name) for cost in COSTS for name in cost.sizes]
@@ -202,6 +211,38 @@ def test_small_numpy_integers_do_not_wrap_in_a_run():
     assert run_and_count(linear, np.uint8(16), np.uint8(17)) == linear(16, 17).total
 
 
+@pytest.mark.parametrize("layer", [multihead_attention, transformer_layer])
+class TestAttention:
+    def test_heads_that_do_not_divide(self, layer):
+        with pytest.raises(ValueError, match="num_heads must divide d_model, got num_heads=3 and d"):
+            layer(5, 8, num_heads=3)
+        with pytest.raises(ValueError, match="num_kv_heads must divide num_heads, got num_kv_hea"):
+            layer(5, 8, num_heads=4, num_kv_heads=3)
+        with pytest.raises(ValueError, match="num_kv_heads must divide num_heads"):
+            layer(5, 8, num_kv_heads=2)
+
+    def test_a_head_of_its_own_width_need_not_divide(self, layer):
+        assert layer(5, 8, num_heads=3, head_dim=2).macs > 0
+
+    def test_a_cache_holds_no_fewer_than_the_new_positions(self, layer):
+        with pytest.raises(ValueError, match="kv_seq_len must be at least seq_len, got kv_seq_len=4 a"):
+            layer(5, 8, kv_seq_len=4)
+        lengths = np.array([[5, 7, 4]])
+        with pytest.raises(ValueError, match=r"kv_seq_len=4 and seq_len=5 \(entry \[0, 2\]\)"):
+            layer(5, 8, kv_seq_len=lengths)
+        n = sympy.Symbol("n", positive=True, integer=True)
+        with pytest.raises(ValueError, match="kv_seq_len must be at least seq_len"):
+            layer(n + 1, 8, kv_seq_len=n)
+        assert layer(n, 8, kv_seq_len=n + 1).macs
+
+    def test_none_is_the_default_only_where_it_says_so(self, layer):
+        with pytest.raises(TypeError, match="num_heads must be a positive integer"):
+            layer(5, 8, num_heads=None)
+        assert layer(5, 8, num_heads=2, num_kv_heads=None, head_dim=None) == layer(
+            5, 8, num_heads=2, num_kv_heads=2, head_dim=4, kv_seq_len=5
+        )
+
+
 def test_a_layer_whose_sizes_may_be_none(monkeypatch):
     monkeypatch.setattr("flopslib.registry._REGISTRY", {})
 
@@ -213,6 +254,12 @@ def test_a_layer_whose_sizes_may_be_none(monkeypatch):
     assert widened(3, out_features=5, groups=None).macs == 15
     with pytest.raises(ValueError, match="groups must divide out_features, got groups=2"):
         widened(3, out_features=5, groups=2)
+    with pytest.raises(ValueError, match="defaults names 'in_features', which is not a size that"):
+
+        @cost_function(defaults={"in_features": Default("out_features")})
+        def narrowed(in_features, *, out_features=2):
+            raise AssertionError
+
     with pytest.raises(ValueError, match="divides names 'wings', which is not a size of it"):
 
         @cost_function(divides={"wings": ("in_features",)})

@@ -75,6 +75,7 @@ GIVEN = {
     "dot_product": lambda t, n: (t.numbers((n,)), t.numbers((n,))),
     "bias": lambda t, n: (t.number(1), t.number(2)),
     "scaling": lambda t, n: (t.number(1),),
+    "residual_sum": lambda t, n: (t.number(1), t.number(2)),
     "softmax": lambda t, n: (t.numbers((n,)),),
     "layer_norm": lambda t, n: (t.numbers((n,)), t.numbers((n,)), t.numbers((n,))),
     "gelu": lambda t, n: (t.number(1),),

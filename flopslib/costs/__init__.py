@@ -1,6 +1,24 @@
 """The cost functions, one module for each family of layers."""
 
-from flopslib.costs.convolution import conv2d, depthwise_conv2d, pointwise_conv2d
-from flopslib.costs.linear import linear, matmul
+from flopslib.costs.linear import linear, matmul  # isort: skip  the order of the book
+from flopslib.costs.convolution import (
+    conv2d,
+    depthwise_conv2d,
+    depthwise_separable_conv2d,
+    pointwise_conv2d,
+)
+from flopslib.costs.attention import multihead_attention  # isort: skip
+from flopslib.costs.feed_forward import feed_forward
+from flopslib.costs.transformer import transformer_layer
 
-__all__ = ["conv2d", "depthwise_conv2d", "linear", "matmul", "pointwise_conv2d"]
+__all__ = [
+    "conv2d",
+    "depthwise_conv2d",
+    "depthwise_separable_conv2d",
+    "feed_forward",
+    "linear",
+    "matmul",
+    "multihead_attention",
+    "pointwise_conv2d",
+    "transformer_layer",
+]

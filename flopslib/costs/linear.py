@@ -5,7 +5,7 @@ from __future__ import annotations
 from flopslib import primitives
 from flopslib.derivation import Derivation, Part, Step
 from flopslib.exact import Size
-from flopslib.registry import cost_function
+from flopslib.registry import Example, cost_function
 
 
 def biased(part: Part, bias: bool) -> tuple[Part, ...]:
@@ -13,7 +13,10 @@ def biased(part: Part, bias: bool) -> tuple[Part, ...]:
     return (part, primitives.bias()) if bias else (part,)
 
 
-@cost_function()
+@cost_function(
+    chapter="linear",
+    example=Example("the last layer of ResNet-50", {"in_features": 2048, "out_features": 1000}),
+)
 def linear(
     in_features: Size, out_features: Size, *, batch: Size = 1, bias: bool = True
 ) -> Derivation:
@@ -46,7 +49,13 @@ def linear(
     return Derivation((step,), "linear")
 
 
-@cost_function()
+@cost_function(
+    chapter="linear",
+    example=Example(
+        "the scores of one head of GPT-2 small, 1024 tokens",
+        {"rows": 1024, "inner": 64, "columns": 1024},
+    ),
+)
 def matmul(rows: Size, inner: Size, columns: Size, *, batch: Size = 1) -> Derivation:
     """Count the product of two matrices, C = AB.
 

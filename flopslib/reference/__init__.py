@@ -6,7 +6,7 @@ they work on nested lists of any numbers: floats, or numbers that count.
 
 from collections.abc import Mapping
 
-from flopslib.reference import convolution, linear
+from flopslib.reference import attention, convolution, feed_forward, linear, transformer
 from flopslib.reference.loop import Loop
 
 __all__ = ["loops"]
@@ -18,6 +18,6 @@ def loops() -> Mapping[str, Loop]:
     >>> loops()["linear"].function([[1, 2, 3]], [[4, 5, 6]], [7])
     [[39]]
     """
-    modules = (linear, convolution)
+    modules = (linear, convolution, attention, feed_forward, transformer)
     found = (value for module in modules for value in vars(module).values())
     return {loop.function.__name__: loop for loop in found if isinstance(loop, Loop)}

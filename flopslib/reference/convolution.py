@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from flopslib.exact import exact_quotient
 from flopslib.reference.loop import Operands, dot, runs_on
 
 
@@ -76,7 +77,7 @@ def _conv2d_operands(
     rows, columns = kernel_size
     return {
         "x": (batch, in_channels, out_height + rows - 1, out_width + columns - 1),
-        "weight": (out_channels, in_channels // groups, rows, columns),
+        "weight": (out_channels, exact_quotient(in_channels, groups), rows, columns),
         "bias": (out_channels,) if bias else None,
     }, {"groups": groups}
 
@@ -137,3 +138,25 @@ def pointwise_conv2d(x: Any, weight: Any, bias: Any = None) -> Any:
             planes.append(plane if bias is None else shifted(plane, bias[c]))
         y.append(planes)
     return y
+
+
+def _separable_operands(
+    in_channels: int, out_channels: int, kernel_size: tuple[int, int], bias: bool, **sizes: int
+) -> Operands:
+    depthwise, _ = _depthwise_operands(in_channels, kernel_size=kernel_size, bias=bias, **sizes)
+    pointwise, _ = _pointwise_operands(in_channels, out_channels, bias=bias, **sizes)
+    return {
+        "x": depthwise["x"],
+        "w_depthwise": depthwise["weight"],
+        "b_depthwise": depthwise["bias"],
+        "w_pointwise": pointwise["weight"],
+        "b_pointwise": pointwise["bias"],
+    }, {}
+
+
+@runs_on(_separable_operands)
+def depthwise_separable_conv2d(
+    x: Any, w_depthwise: Any, b_depthwise: Any, w_pointwise: Any, b_pointwise: Any
+) -> Any:
+    """Look around in each channel by itself, then mix the channels of each pixel."""
+    return pointwise_conv2d(depthwise_conv2d(x, w_depthwise, b_depthwise), w_pointwise, b_pointwise)

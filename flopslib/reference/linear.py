@@ -32,7 +32,7 @@ def _matmul_operands(rows: int, inner: int, columns: int, batch: int) -> Operand
     return {"left": (batch, rows, inner), "right": (batch, inner, columns)}, {}
 
 
-@runs_on(_matmul_operands)
+@runs_on(_matmul_operands, inputs=("left", "right"))
 def matmul(left: Any, right: Any) -> Any:
     """Compute the product of each pair of matrices."""
     return [

@@ -19,19 +19,24 @@ class Loop:
         function: the loop itself, on nested lists.
         operands: from the arguments of the cost function, the shape of each
             operand of the loop (None where it is left out), and its options.
+        inputs: the operands that are computed from a sample; all others are
+            weights, which are learnt.
     """
 
     function: Callable[..., Any]
     operands: Callable[..., Operands]
+    inputs: tuple[str, ...] = ("x",)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the loop."""
         return self.function(*args, **kwargs)
 
 
-def runs_on(operands: Callable[..., Operands]) -> Callable[[Callable[..., Any]], Loop]:
-    """Say which operands a loop runs on."""
-    return lambda function: Loop(function, operands)
+def runs_on(
+    operands: Callable[..., Operands], inputs: tuple[str, ...] = ("x",)
+) -> Callable[[Callable[..., Any]], Loop]:
+    """Say which operands a loop runs on, and which of them are no weights."""
+    return lambda function: Loop(function, operands, inputs)
 
 
 def dot(left: Sequence[Any], right: Sequence[Any]) -> Any:

@@ -1,0 +1,80 @@
+"""What a whole layer of a Transformer costs."""
+
+from __future__ import annotations
+
+from flopslib import primitives
+from flopslib.costs.attention import AT_LEAST, DIVIDES, multihead_attention
+from flopslib.costs.attention import DEFAULTS as ATTENTION_DEFAULTS
+from flopslib.costs.feed_forward import DEFAULTS as FFN_DEFAULTS
+from flopslib.costs.feed_forward import feed_forward
+from flopslib.derivation import Derivation, Step
+from flopslib.exact import Size
+from flopslib.registry import Example, cost_function
+
+
+@cost_function(
+    DIVIDES,
+    at_least=AT_LEAST,
+    defaults=ATTENTION_DEFAULTS | FFN_DEFAULTS,
+    chapter="transformer",
+    example=Example(
+        "GPT-2 small, 1024 tokens, no mask", {"seq_len": 1024, "d_model": 768, "num_heads": 12}
+    ),
+)
+def transformer_layer(
+    seq_len: Size,
+    d_model: Size,
+    *,
+    num_heads: Size = 1,
+    num_kv_heads: Size | None = None,
+    head_dim: Size | None = None,
+    kv_seq_len: Size | None = None,
+    causal: bool = False,
+    d_ff: Size | None = None,
+    batch: Size = 1,
+    bias: bool = True,
+) -> Derivation:
+    """Count a Transformer layer: attention and FFN, each with a norm and a residual sum.
+
+    Norms before or after cost the same. There is no final norm.
+
+    Args:
+        seq_len: L, the new positions.
+        d_model: d, the width of a position.
+        num_heads: h, the heads of the queries.
+        num_kv_heads: the heads of keys and values; None: as many as ``num_heads``.
+        head_dim: the width of a head; None: d_model / num_heads.
+        kv_seq_len: all positions that can be attended to; None: ``seq_len``.
+        causal: whether a position sees only itself and what is before it.
+        d_ff: the width inside the FFN; None: 4 · d_model.
+        batch: B, how many sequences.
+        bias: whether the linear layers and both norms have biases, as in torch.
+
+    Shapes:
+        the input and the output are (B, L, d).
+
+    Raises:
+        TypeError: a size that is not a whole number, a flag that is not a bool.
+        ValueError: as :func:`flopslib.multihead_attention` does.
+
+    Source:
+        Section 10.4 of the notes; the chapter *The Transformer layer*.
+
+    >>> transformer_layer(5, 12, num_heads=3).macs
+    9240
+    """
+    positions = batch * seq_len
+    norm = Step("norm", (primitives.layer_norm(d_model, bias),), (positions,), unit="position")
+    residual = Step("residual sum", (primitives.residual_sum(),), (positions, d_model))
+    steps = [
+        Derivation((norm,)).named("first norm"),
+        multihead_attention(
+            seq_len, d_model, num_heads=num_heads, num_kv_heads=num_kv_heads, head_dim=head_dim,
+            kv_seq_len=kv_seq_len, causal=causal, batch=batch, bias=bias,
+        ),
+        Derivation((residual,)).named("first residual sum"),
+        Derivation((norm,)).named("second norm"),
+        feed_forward(seq_len, d_model, d_ff=d_ff, batch=batch, bias=bias),
+        Derivation((residual,)).named("second residual sum"),
+    ]  # fmt: skip
+    return sum(steps, start=Derivation(())).named("layer")
