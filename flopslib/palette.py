@@ -12,6 +12,12 @@ QUIET = ("#5c6370", "#a3abb8")
 FAINT = ("#d5d9e0", "#414956")
 MULTIPLICATION_TINT = ("#dcebf8", "#12324f")
 ADDITION_TINT = ("#fbe6d8", "#4d2a12")
+PROJECTION = ("#7a5c00", "#e0bd4f")
+SQUARE = ("#6a3fb5", "#b79cff")
+FFN = ("#0c6e5f", "#4fd0b5")
+PROJECTION_TINT = ("#f5ecd0", "#3d3312")
+SQUARE_TINT = ("#e9e1f8", "#34244f")
+FFN_TINT = ("#d5efe9", "#0f3b34")
 
 #: CSS variable -> its two values.
 VARIABLES = {
@@ -22,4 +28,10 @@ VARIABLES = {
     "--faint": FAINT,
     "--multiplication-tint": MULTIPLICATION_TINT,
     "--addition-tint": ADDITION_TINT,
+    "--projection": PROJECTION,
+    "--square": SQUARE,
+    "--ffn": FFN,
+    "--projection-tint": PROJECTION_TINT,
+    "--square-tint": SQUARE_TINT,
+    "--ffn-tint": FFN_TINT,
 }

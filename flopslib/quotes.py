@@ -6,6 +6,8 @@ import json
 from importlib.resources import files
 from typing import Any
 
+from flopslib import notation
+
 
 def _data(name: str) -> Any:
     return json.loads(files("flopslib").joinpath("data", name).read_text(encoding="utf-8"))
@@ -18,6 +20,7 @@ class Quotation:
         section: the section of the notes.
         original: the claim in Chinese or as a formula.
         english: our translation, empty where a formula needs none.
+        value: the figure it gives, if it gives one.
     """
 
     def __init__(self, claim: str) -> None:
@@ -32,15 +35,46 @@ class Quotation:
         self.section: str = claims[claim]["section"]
         self.original: str = claims[claim]["original"]
         self.english: str = claims[claim]["english"]
+        self.value: int | None = claims[claim].get("value")
+        self._formula: str | None = claims[claim].get("formula")
+
+    @property
+    def formula(self) -> Any:
+        """The formula it gives, in the symbols of the notation table; None if it gives none.
+
+        >>> Quotation("linear").formula
+        2*B*I*O
+        """
+        if self._formula is None:
+            return None
+        import sympy
+
+        letters = {row.letter: getattr(notation, row.letter) for row in notation.TABLE}
+        layers = sympy.Symbol("N", positive=True, integer=True)
+        return sympy.sympify(self._formula, locals=letters | {"N": layers})
+
+    @property
+    def words(self) -> str:
+        """The claim in English, or its formula."""
+        return self.english or self.original
 
     def __repr__(self) -> str:
-        return f"The source notes, section {self.section}: {self.english or self.original}"
+        return f"The source notes, section {self.section}: {self.words}"
 
     def _repr_markdown_(self) -> str:
         original = f'<span lang="zh">{self.original}</span>' if self.english else self.original
         lines = [line for line in (self.english, original) if line]
         body = "\n>\n> ".join(lines)
         return f"> {body}\n>\n> — *the source notes, section {self.section}*"
+
+
+def claims() -> list[str]:
+    """Return the names of all claims, in the order of the notes.
+
+    >>> claims()[0]
+    'unit'
+    """
+    return list(_data("source_notes.json")["claims"])
 
 
 def published(model: str) -> list[dict[str, Any]]:

@@ -199,7 +199,8 @@ def cost_function(
     ...
     ValueError: a cost function named 'linear' is registered already
     """
-    rules = [MappingProxyType(dict(rule or {})) for rule in (divides, at_least, defaults)]
+    rules: dict[str, Any] = {"divides": divides, "at_least": at_least, "defaults": defaults}
+    frozen = {name: MappingProxyType(dict(rule or {})) for name, rule in rules.items()}
 
     def enrol(function: Callable[P, Derivation]) -> Callable[P, Derivation]:
         unchecked: Callable[..., Derivation] = function
@@ -208,7 +209,7 @@ def cost_function(
         def checked(*args: P.args, **kwargs: P.kwargs) -> Derivation:
             return unchecked(**cost.arguments(*args, **kwargs))
 
-        cost = CostFunction(function.__name__, checked, *rules, chapter, example)
+        cost = CostFunction(function.__name__, checked, chapter=chapter, example=example, **frozen)
         known = _REGISTRY.get(cost.name)
         if known is not None and _home(known.function) != _home(function):
             raise ValueError(f"a cost function named {cost.name!r} is registered already")

@@ -29,8 +29,10 @@ def text(value: Any) -> str:
     return f"about 2^{value.bit_length() - 1}" if value >= HUGE else f"{value:,}"
 
 
-def latex(value: Any) -> str:
+def latex(value: Any, *, as_sum: bool = False) -> str:
     r"""Write a value as LaTeX: thousands apart, an expression in the order of the notation.
+
+    An expression is written as short as possible, or ``as_sum`` of its terms.
 
     >>> latex(118013952)
     '118{,}013{,}952'
@@ -39,7 +41,7 @@ def latex(value: Any) -> str:
     '2 B C_{\\text{in}} K_h'
     """
     if is_expression(value):
-        return _expression_latex(value)
+        return _expression_latex(value.expand() if as_sum else simplest(value))
     if is_array(value):
         return rf"\text{{{_array_text(value)}}}"
     if value >= HUGE:
@@ -77,7 +79,7 @@ def _in_order(expression: Any) -> tuple[Any, dict[Any, str], dict[Any, str]]:
     }
     latex_names = {places[symbol]: name for symbol, name in notation.latex_names().items()}
     text_names = {place: str(symbol) for symbol, place in places.items()}
-    return simplest(expression).xreplace(places), latex_names, text_names
+    return expression.xreplace(places), latex_names, text_names
 
 
 def _expression_latex(expression: Any) -> str:
@@ -95,7 +97,7 @@ def _expression_latex(expression: Any) -> str:
 def _expression_text(expression: Any) -> str:
     from sympy.printing.str import StrPrinter
 
-    ordered, _, names = _in_order(expression)
+    ordered, _, names = _in_order(simplest(expression))
 
     class Printer(StrPrinter):  # type: ignore[misc]
         def _print_Symbol(self, symbol: Any) -> str:  # noqa: N802
@@ -219,9 +221,9 @@ def _product_lines(step: Step, kind: str) -> Iterator[str]:
 
 
 def _sum_lines(total: OpCount) -> Iterator[str]:
-    yield rf"\quad\text{{MACs}} & {latex(total.macs)}"
+    yield rf"\quad\text{{MACs}} & {latex(total.macs, as_sum=True)}"
     yield r"\quad\text{FLOPs} & 2 \times \text{MACs}"
-    yield rf"& {{}} = \boxed{{{latex(total.flops)}}}"
+    yield rf"& {{}} = \boxed{{{latex(total.flops, as_sum=True)}}}"
     yield rf"\quad\text{{exact FLOPs}} & {latex(total.exact_flops)}"
     for kind, count in total.other.items():
         yield rf"\quad\text{{{kind.replace('_', ' ')}}} & {latex(count)}"
@@ -259,19 +261,29 @@ def step_latex(step: Step) -> str:
 
 def _short_step(step: Step) -> str:
     each, outputs = _factor(step.per_output.flops), _factor(step.outputs)
-    return rf"\text{{{step.name}}} & {each} \times {outputs} = {latex(step.flops)}"
+    return rf"\quad\text{{{step.name}}} & {each} \times {outputs} = {latex(step.flops)}"
+
+
+def _record_step(step: Step) -> str:
+    kinds = step.per_output.kinds().items()
+    each = [_counted_latex(kind, count) for kind, count in kinds if _shown(count)]
+    return rf"\quad\text{{{step.name}}} & ({', '.join(each)}) \times {_factor(step.outputs)}"
 
 
 def derivation_latex(derivation: Derivation) -> str:
     """Write a derivation: one step in full, several as FLOPs per output × outputs."""
     if len(derivation.steps) == 1:
         return step_latex(derivation.steps[0])
-    steps = map(_short_step, derivation.steps)
-    lines = [*steps, _heading("together"), *_sum_lines(derivation.total)]
+    steps = [_short_step(step) for step in derivation.steps if _shown(step.flops)]
+    without = [_record_step(step) for step in derivation.steps if not _shown(step.flops)]
+    lines = [_heading("FLOPs of one output × outputs"), *steps]
+    if without:
+        lines += [_heading("what FLOPs leave out: one output × outputs"), *without]
+    lines += [_heading("together"), *_sum_lines(derivation.total)]
     return _listed(lines)
 
 
 def box_latex(derivation: Derivation) -> str:
     """Write the boxed result alone."""
     name = rf"_{{\text{{{derivation.name}}}}}" if derivation.name else ""
-    return rf"\boxed{{\text{{FLOPs}}{name} = {latex(derivation.flops)}}}"
+    return rf"\boxed{{\text{{FLOPs}}{name} = {latex(derivation.flops, as_sum=True)}}}"

@@ -7,15 +7,17 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from flopslib import notation
-from flopslib.derivation import Part
+from flopslib.derivation import Derivation, Part
 from flopslib.opcount import OpCount
 from flopslib.primitives import PRIMITIVES, layer_norm, on_symbols
+from flopslib.registry import CostFunction, registered
 from flopslib.rendering import (
     additions_in_colour,
     latex,
     multiplications_in_colour,
     text,
 )
+from flopslib.symbolic import formula
 
 
 class Table:
@@ -122,3 +124,87 @@ def _noun(kind: str, count: Any) -> str:
 
 def _nonzero(count: Any, coloured: Callable[[str], str]) -> str:
     return f"${coloured(latex(count))}$" if count != 0 else "–"
+
+
+# --- the cost table --------------------------------------------------------
+
+
+def _chapter(cost: CostFunction) -> str:
+    return f"{{doc}}`{cost.chapter}`" if cost.chapter else "–"
+
+
+def _layers() -> list[tuple[CostFunction, Derivation]]:
+    return [(cost, formula(cost.function)) for cost in registered().values() if cost.chapter]
+
+
+def cost_table() -> Table:
+    """Return every layer with its MACs, its FLOPs and the chapter that derives it."""
+    rows = [
+        [
+            f"**{derived.name}**",
+            f"${latex(derived.flops, as_sum=True)}$",
+            f"${latex(derived.macs, as_sum=True)}$",
+            _chapter(cost),
+        ]
+        for cost, derived in _layers()
+    ]
+    return Table(["layer", "FLOPs", "MACs", "derived in"], rows)
+
+
+def exact_table() -> Table:
+    """Return every layer with its multiplications, additions and other operations, exactly."""
+    rows = [
+        [
+            f"**{derived.name}**",
+            f"${multiplications_in_colour(latex(derived.multiplications, as_sum=True))}$",
+            f"${additions_in_colour(latex(derived.additions, as_sum=True))}$",
+            _figures(derived.total)[3],
+        ]
+        for _, derived in _layers()
+    ]
+    return Table(["layer", "multiplications", "additions", "other"], rows)
+
+
+def worked_table() -> Table:
+    """Return a real layer for each cost function, with its figures and the call that gives them."""
+    rows = []
+    for cost, derived in _layers():
+        if cost.example is not None:
+            real = cost.function(**cost.example.arguments)
+            call = ", ".join(f"{name}={value}" for name, value in cost.example.arguments.items())
+            figures = (real.macs, real.flops, real.exact_flops)
+            what = f"**{derived.name}**: {cost.example.what}"
+            rows.append([what, *map(text, figures), f"`{cost.name}({call})`"])
+    header = ["layer", "MACs", "FLOPs", "exact FLOPs", "call"]
+    return Table(header, rows, ["left", "right", "right", "right", "left"])
+
+
+def steps_table(derivation: Derivation) -> Table:
+    """Return a derivation step by step: what one output costs, and how many there are.
+
+    >>> from flopslib import linear
+    >>> steps_table(linear(3, 2)).rows[0][:2]
+    ['linear', 'output element']
+    """
+    rows = [
+        [
+            step.name,
+            step.unit,
+            *_figures(step.per_output)[:2],
+            _figures(step.per_output)[3],
+            f"${latex(step.outputs)}$",
+            f"${latex(step.flops)}$" if step.macs != 0 else "–",
+        ]
+        for step in derivation.steps
+    ]
+    header = ["step", "one …", "multiplications", "additions", "other", "how many", "FLOPs"]
+    return Table(header, rows)
+
+
+def variants_table(variants: Iterable[tuple[str, Derivation, str]]) -> Table:
+    """Return rows of (description, derivation on symbols, chapter) with their FLOPs."""
+    rows = (
+        [what, f"${latex(derived.flops, as_sum=True)}$", f"{{doc}}`{chapter}`"]
+        for what, derived, chapter in variants
+    )
+    return Table(["variant", "FLOPs", "derived in"], rows)

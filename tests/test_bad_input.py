@@ -214,7 +214,9 @@ def test_small_numpy_integers_do_not_wrap_in_a_run():
 @pytest.mark.parametrize("layer", [multihead_attention, transformer_layer])
 class TestAttention:
     def test_heads_that_do_not_divide(self, layer):
-        with pytest.raises(ValueError, match="num_heads must divide d_model, got num_heads=3 and d"):
+        with pytest.raises(
+            ValueError, match="num_heads must divide d_model, got num_heads=3 and d"
+        ):
             layer(5, 8, num_heads=3)
         with pytest.raises(ValueError, match="num_kv_heads must divide num_heads, got num_kv_hea"):
             layer(5, 8, num_heads=4, num_kv_heads=3)
@@ -225,7 +227,9 @@ class TestAttention:
         assert layer(5, 8, num_heads=3, head_dim=2).macs > 0
 
     def test_a_cache_holds_no_fewer_than_the_new_positions(self, layer):
-        with pytest.raises(ValueError, match="kv_seq_len must be at least seq_len, got kv_seq_len=4 a"):
+        with pytest.raises(
+            ValueError, match="kv_seq_len must be at least seq_len, got kv_seq_len=4 a"
+        ):
             layer(5, 8, kv_seq_len=4)
         lengths = np.array([[5, 7, 4]])
         with pytest.raises(ValueError, match=r"kv_seq_len=4 and seq_len=5 \(entry \[0, 2\]\)"):

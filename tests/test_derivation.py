@@ -170,8 +170,8 @@ def test_latex_of_letters_keeps_the_order_of_the_notation():
 
 def test_latex_of_several_steps_has_a_line_for_each():
     lines = (linear(3, 2) + matmul(2, 3, 5)).latex().splitlines()
-    assert r"\text{linear} & \displaystyle 6 \times 2 = 12 \\" in lines
-    assert r"\text{matmul} & \displaystyle 6 \times 10 = 60 \\[6pt]" in lines
+    assert r"\quad\text{linear} & \displaystyle 6 \times 2 = 12 \\" in lines
+    assert r"\quad\text{matmul} & \displaystyle 6 \times 10 = 60 \\[6pt]" in lines
 
 
 def test_latex_of_arrays_and_other_kinds():

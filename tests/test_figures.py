@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from flopslib import figures, linear, palette
+from flopslib import figures, linear, palette, transformer_layer
 from flopslib.book.inline_svg import figure_html
 from flopslib.tables import conventions_table, notation_table
 
@@ -21,6 +21,15 @@ def drawn():
         "window": figures.sliding_window([[1, 2, 3], [4, 5, 6]], [[1, 0], [2, 1]]),
         "places": figures.window_places([{"size": 7, "kernel": 3, "padding": 1}]),
         "kernels": figures.kernel_growth([1, 3], [1, 4], channels=8, side=5),
+        "separable": figures.separable_weights(3, 4, 3),
+        "ratio": figures.separable_ratio([8, 64], [3, 5], in_channels=8),
+        "square": figures.attention_square(4),
+        "shares": figures.step_shares(transformer_layer, [4, 32], d_model=8),
+        "ffn": figures.ffn_lines(2, 8),
+        "gelu": figures.gelu_share([8, 64]),
+        "terms": figures.terms_per_token([1, 4, 8]),
+        "crossings": figures.crossings([8, 16], [8, 16, 32, 64]),
+        "error": figures.approximation_error([0.1, 1, 10], 100),
     }
 
 
@@ -73,6 +82,62 @@ class TestData:
         data = figures.kernel_growth_data([1, 3], [1, 4], channels=8, side=5)
         assert data["macs"] == {1: [1600, 14400], 4: [400, 3600]}
 
+    def test_separable(self):
+        # 2*5*9 against 2*9 and 2*5
+        data = figures.separable_weights_data(2, 5, 3)
+        assert data == {"ordinary": 90, "depthwise": 18, "pointwise": 10, "separable": 28}
+
+    def test_ratio(self):
+        data = figures.separable_ratio_data([4], [3], in_channels=2)
+        # 1/4 + 1/9; exactly (8*2 + 3*4) of a separable 2 -> 4 against 4 * 35
+        assert data["macs"] == {3: [pytest.approx(13 / 36)]}
+        assert data["exact"] == {3: [pytest.approx((2 * 17 + 4 * 3) / (4 * 35))]}
+
+    def test_square(self):
+        data = figures.attention_square_data(3, 5)
+        assert data["seen"] == {"full": [5, 5, 5], "causal": [3, 4, 5]}
+        assert data["pairs"] == {"full": 15, "causal": 12}
+        for seq_len, keys in ((1, 1), (4, 4), (3, 7)):
+            data = figures.attention_square_data(seq_len, keys)
+            assert {mask: sum(rows) for mask, rows in data["seen"].items()} == data["pairs"]
+
+    def test_shares(self):
+        data = figures.step_shares_data(transformer_layer, [8, 48], d_model=8, num_heads=2)
+        # 8 : 4 : 16 of 28, and at L = 6d the square has half
+        assert data["shares"]["projections"][0] == pytest.approx(8 / 28)
+        assert data["shares"]["scores and weighted sum"] == [pytest.approx(4 / 28), 0.5]
+        assert sum(shares[1] for shares in data["shares"].values()) == pytest.approx(1)
+
+    def test_the_groups_hold_every_flop_of_a_causal_layer_too(self):
+        data = figures.step_shares_data(transformer_layer, [8], d_model=8, causal=True)
+        assert sum(shares[0] for shares in data["shares"].values()) == pytest.approx(1)
+
+    def test_ffn(self):
+        data = figures.ffn_lines_data(3, 5)
+        assert data == {"in": 3, "hidden": 5, "out": 3, "first": 15, "second": 15}
+
+    def test_gelu(self):
+        # 4 operations for each of 4d hidden numbers, beside 16d²: one in d + 1
+        assert figures.gelu_share_data([6])["percent"] == [pytest.approx(100 / 7)]
+
+    def test_terms(self):
+        data = figures.terms_per_token_data([1, 3, 8])
+        assert data["square"] == [4, 12, 32]
+        assert data["against"] == {"projections": 8, "feed-forward": 16, "both": 24}
+        assert data["crossings"] == {"projections": 2, "feed-forward": 4, "both": 6}
+
+    def test_crossings(self):
+        data = figures.crossings_data([4, 8], [24, 48])
+        assert data["shares"] == {4: [0.5, pytest.approx(2 / 3)], 8: [pytest.approx(1 / 3), 0.5]}
+        assert data["marks"][8] == {2: 0.25, 4: pytest.approx(0.4), 6: 0.5}
+
+    def test_error(self):
+        # L = 3d/2 without a mask: 6 of 30; with one, 3d + 2 of 27d + 2; 12 for 30
+        data = figures.approximation_error_data([1.5], 100)
+        assert data["errors"]["24d², no mask"] == [pytest.approx(20)]
+        assert data["errors"]["24d², causal"] == [pytest.approx(100 * 302 / 2702)]
+        assert data["errors"]["12d², no mask"] == [pytest.approx(60)]
+
 
 @every_figure
 def test_what_is_drawn_is_the_data(picture):
@@ -85,6 +150,14 @@ def test_what_is_drawn_is_the_data(picture):
     if "rows" in data:
         assert picture.svg.count("·x") == data["multiplications"]
         assert signs["+"] == data["additions"]
+    if "separable" in data:
+        drawn_squares = picture.svg.count("stroke: var(--multiplication")
+        assert drawn_squares == data["ordinary"] + data["separable"]
+    if "pairs" in data:
+        assert picture.svg.count("stroke: var(--square") == sum(data["pairs"].values())
+    if "hidden" in data:
+        lines = picture.svg.count("stroke: var(--multiplication")
+        assert lines == data["first"] + data["second"]
     if "places" in data:
         for place in data["places"]:
             assert f"= {place['output']}<" in picture.svg
@@ -144,7 +217,9 @@ def contrast(one, two):
     return (high + 0.05) / (low + 0.05)
 
 
-@pytest.mark.parametrize("name", ["MULTIPLICATION", "ADDITION", "INK", "QUIET"])
+@pytest.mark.parametrize(
+    "name", ["MULTIPLICATION", "ADDITION", "INK", "QUIET", "PROJECTION", "SQUARE", "FFN"]
+)
 def test_text_is_legible_on_both_pages(name):
     light, dark = getattr(palette, name)
     assert contrast(light, "#ffffff") >= 4.5

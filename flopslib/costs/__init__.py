@@ -7,6 +7,7 @@ from flopslib.costs.convolution import (
     depthwise_separable_conv2d,
     pointwise_conv2d,
 )
+
 from flopslib.costs.attention import multihead_attention  # isort: skip
 from flopslib.costs.feed_forward import feed_forward
 from flopslib.costs.transformer import transformer_layer

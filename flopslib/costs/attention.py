@@ -93,9 +93,7 @@ def multihead_attention(
 
 
 def _attend(batch: Any, heads: Any, queries: Any, keys: Any, width: Any) -> Derivation:
-    scaling = Step(
-        "scaling", (primitives.scaling(),), (batch, heads, queries, keys), unit="score"
-    )
+    scaling = Step("scaling", (primitives.scaling(),), (batch, heads, queries, keys), unit="score")
     softmax = Step(
         "softmax", (primitives.softmax(keys),), (batch, heads, queries), unit="score row"
     )

@@ -77,4 +77,4 @@ def transformer_layer(
         feed_forward(seq_len, d_model, d_ff=d_ff, batch=batch, bias=bias),
         Derivation((residual,)).named("second residual sum"),
     ]  # fmt: skip
-    return sum(steps, start=Derivation(())).named("layer")
+    return sum(steps, start=Derivation(())).named("Transformer layer")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import Any
 
 from flopslib.reference.linear import linear
@@ -74,6 +75,6 @@ def multihead_attention(
             all_keys = old_keys[shared] + keys[shared]
             all_values = old_values[shared] + values[shared]
             found.append(attend(queries[head], all_keys, all_values, causal))
-        joined = [sum(pieces, []) for pieces in zip(*found, strict=True)]
+        joined = [list(chain(*pieces)) for pieces in zip(*found, strict=True)]
         y.append(linear(joined, w_out, b_out))
     return y

@@ -25,7 +25,7 @@ def added(x: Any, y: Any) -> Any:
 def _layer_operands(
     seq_len: int, d_model: int, d_ff: int, batch: int, bias: bool, **options: Any
 ) -> Operands:
-    common = {"seq_len": seq_len, "d_model": d_model, "batch": batch, "bias": bias}
+    common: dict[str, Any] = {"seq_len": seq_len, "d_model": d_model, "batch": batch, "bias": bias}
     attention, choices = multihead_operands(**common, **options)
     ffn, _ = feed_forward_operands(**common, d_ff=d_ff)
     beta = (d_model,) if bias else None

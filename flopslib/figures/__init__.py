@@ -1,0 +1,5 @@
+"""The figures of the chapters, each drawn from a function that returns its data."""
+
+from flopslib.figures.convolution import *  # noqa: F403
+from flopslib.figures.dense import *  # noqa: F403
+from flopslib.figures.transformer import *  # noqa: F403
