@@ -7,7 +7,9 @@ import re
 import textwrap
 from typing import Any
 
-ANNOTATION = re.compile(r"(: | -> )(Any|int|float|Sequence\[Any\]|list\[Any\])( \| None)?( = )?")
+ANNOTATION = re.compile(
+    r"(: | -> )(Any|int|float|bool|Sequence\[Any\]|list\[Any\])( \| None)?( = )?"
+)
 
 
 def _default(annotation: re.Match[str]) -> str:
@@ -29,6 +31,7 @@ class Source:
         function = getattr(thing, "function", thing)
         lines = textwrap.dedent(inspect.getsource(function)).splitlines()
         code = "\n".join(line for line in lines if not line.startswith("@"))
+        code = code.replace("  # fmt: skip", "")
         self.code = ANNOTATION.sub(_default, code)
 
     def __repr__(self) -> str:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from flopslib import notation
+from flopslib.approximation import relative_error, where_equal
+from flopslib.costs import linear, transformer_layer
 from flopslib.derivation import Derivation, Part
 from flopslib.opcount import OpCount
+from flopslib.operands import parameters
 from flopslib.primitives import PRIMITIVES, layer_norm, on_symbols
 from flopslib.registry import CostFunction, registered
 from flopslib.rendering import (
@@ -77,7 +80,7 @@ def percent(share: float, digits: int = 2, *, signed: bool = False) -> str:
     '12.3\xa0%'
     """
     sign = "+" if signed else ""
-    return f"{share:{sign}.{digits}%}".replace("%", "\N{NO-BREAK SPACE}%").replace("-", "−")
+    return f"{float(share):{sign}.{digits}%}".replace("%", "\N{NO-BREAK SPACE}%").replace("-", "−")
 
 
 def notation_table() -> Table:
@@ -201,10 +204,56 @@ def steps_table(derivation: Derivation) -> Table:
     return Table(header, rows)
 
 
-def variants_table(variants: Iterable[tuple[str, Derivation, str]]) -> Table:
-    """Return rows of (description, derivation on symbols, chapter) with their FLOPs."""
+def variants_table(
+    variants: Mapping[str, tuple[Callable[..., Derivation], Mapping[str, Any]]],
+) -> Table:
+    """Return the FLOPs of cost functions with some arguments replaced.
+
+    >>> from flopslib import linear
+    >>> variants_table({"three inputs": (linear, {"in_features": 3})}).rows
+    [['three inputs', '$6 B O$', '{doc}`linear`']]
+    """
     rows = (
-        [what, f"${latex(derived.flops, as_sum=True)}$", f"{{doc}}`{chapter}`"]
-        for what, derived, chapter in variants
+        [
+            what,
+            f"${latex(formula(function, **replaced).flops, as_sum=True)}$",
+            _chapter(registered()[function.__name__]),
+        ]
+        for what, (function, replaced) in variants.items()
     )
     return Table(["variant", "FLOPs", "derived in"], rows)
+
+
+def approximations_table() -> Table:
+    """Return the short formulas for Transformers, their error, and where it is below 5 %."""
+    import sympy
+
+    from flopslib.notation import B, L, d, h
+
+    full, causal = (formula(transformer_layer, causal=flag) for flag in (False, True))
+    per_token, masked = (sympy.expand(layer.flops / (B * L)) for layer in (full, causal))
+    short = per_token.coeff(L, 0)
+    owned = parameters(transformer_layer, L, d, num_heads=h)
+    layers, words = sympy.symbols("N V", positive=True, integer=True)
+    model = layers * short
+    logits = linear(d, words, bias=False).flops
+    rows = [
+        ("parameters of a layer", owned.coeff(d, 2) * d**2, owned, d, r"\ge"),
+        ("FLOPs of a token in a layer", short, per_token, L, r"\le"),
+        ("the same, causal", short, masked, L, r"\le"),
+        ("FLOPs of a token without the logits", model, model + logits, words, r"\le"),
+    ]
+    return Table(
+        ["of what", "short", "in full", "error", "below 5 %"],
+        (_approximation(*row) for row in rows),
+    )
+
+
+def _approximation(what: str, short: Any, full: Any, letter: Any, sign: str) -> list[str]:
+    import sympy
+
+    error = relative_error(short, full)
+    limit = where_equal(error, sympy.Rational(5, 100), letter)
+    limit = sympy.ceiling(limit) if limit.is_number else limit
+    formulas = (latex(short), latex(full, as_sum=True), latex(error))
+    return [what, *(f"${one}$" for one in formulas), f"${letter} {sign} {sympy.latex(limit)}$"]

@@ -6,12 +6,15 @@ import re
 from pathlib import Path
 
 import pytest
+import sympy
 import yaml
 from bs4 import BeautifulSoup
 
 from flopslib import formula, registered
 from flopslib.book import build
 from flopslib.notation import TABLE
+from flopslib.quotes import Quotation, claims
+from flopslib.rendering import latex, text
 
 ROOT = build.ROOT
 PAGES = build.BUILD / "html"
@@ -90,21 +93,46 @@ def squeezed(latex):
     return re.sub(r"\s+", "", latex)
 
 
-BOXES = {
-    "linear": ["linear", "matmul"],
-    "conv2d": ["conv2d", "depthwise_conv2d", "pointwise_conv2d"],
-}
+@pytest.mark.parametrize("cost", registered().values(), ids=lambda cost: cost.name)
+def test_the_chapter_contains_the_final_formula(cost):
+    shown = squeezed(mathematics(f"chapters/{cost.chapter}"))
+    assert squeezed(formula(cost.function).box()) in shown
 
 
-@pytest.mark.parametrize("chapter", BOXES)
-def test_the_page_contains_the_final_formula(chapter):
-    shown = squeezed(mathematics(f"chapters/{chapter}"))
-    for name in BOXES[chapter]:
-        assert squeezed(formula(registered()[name].function).box()) in shown
+@pytest.mark.parametrize("cost", registered().values(), ids=lambda cost: cost.name)
+def test_the_cost_table_has_every_layer(cost):
+    page = soup("chapters/cost_table")
+    derived = formula(cost.function)
+    shown = squeezed(mathematics("chapters/cost_table"))
+    for figure in (derived.flops, derived.macs, derived.multiplications, derived.additions):
+        assert squeezed(latex(figure, as_sum=True)) in shown
+    example = cost.function(**cost.example.arguments)
+    assert text(example.flops) in page.get_text()
+    links = {tag["href"] for tag in page.find("article").find_all("a", href=True)}
+    assert f"{cost.chapter}.html" in links
 
 
-def test_every_layer_has_its_formula_on_some_page():
-    assert {name for names in BOXES.values() for name in names} == set(registered())
+def test_every_claim_of_the_notes_is_on_the_page_of_corrections():
+    notebook = json.loads((ROOT / "chapters" / "corrections.ipynb").read_text())
+    code = "".join(
+        "".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"
+    )
+    page = " ".join(soup("chapters/corrections").get_text().split())
+    for name in claims():
+        assert f'"{name}"' in code
+        words = Quotation(name).english
+        if words and "$" not in words:
+            assert words in page
+
+
+def test_every_boxed_formula_of_the_notes_is_derived_by_the_library():
+    # the box of 12d² is the one the book corrects
+    boxed = [name for name in claims() if "boxed" in Quotation(name).original]
+    assert set(boxed) == {"linear", "conv2d", "separable", "attention", "ffn", "layer", "twelve"}
+    ours = {sympy.expand(formula(c.function).flops) for c in registered().values()}
+    ours.add(formula(registered()["conv2d"].function, groups=1).flops)
+    for name in set(boxed) - {"twelve"}:
+        assert sympy.expand(Quotation(name).formula) in ours
 
 
 def test_the_convolution_page_has_the_box_of_the_source_and_the_real_layer():
@@ -114,7 +142,10 @@ def test_the_convolution_page_has_the_box_of_the_source_and_the_real_layer():
     assert squeezed(conv2d(3, 64, 7, 112, 112, bias=False).latex()) in shown
 
 
-@pytest.mark.parametrize("chapter", ["conventions", "linear", "conv2d", "notation"])
+NOTEBOOKS = sorted(path.stem for path in (ROOT / "chapters").glob("*.ipynb"))
+
+
+@pytest.mark.parametrize("chapter", NOTEBOOKS)
 def test_the_page_shows_what_the_notebook_stores(chapter):
     notebook = json.loads((ROOT / "chapters" / f"{chapter}.ipynb").read_text())
     shown = " ".join(tag.get_text() for tag in soup(f"chapters/{chapter}").select("pre"))
@@ -126,9 +157,12 @@ def test_the_page_shows_what_the_notebook_stores(chapter):
 
 
 def test_every_figure_is_in_its_page_with_a_description():
-    for chapter, at_least in (("conventions", 2), ("linear", 2), ("conv2d", 3)):
+    at_least = {"conventions": 2, "linear": 2, "conv2d": 3, "depthwise_separable": 2}
+    at_least |= {"attention": 3, "feed_forward": 2, "transformer": 4}
+    assert set(at_least) >= {cost.chapter for cost in registered().values()}
+    for chapter, number in at_least.items():
         pictures = soup(f"chapters/{chapter}").select("figure.picture")
-        assert len(pictures) >= at_least
+        assert len(pictures) >= number
         for picture in pictures:
             assert len(picture.svg["aria-label"]) > 20
             assert picture.figcaption.get_text().strip()

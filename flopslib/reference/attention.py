@@ -21,12 +21,14 @@ def in_heads(vectors: Any, heads: int) -> Any:
 
 
 def attend(queries: Any, keys: Any, values: Any, causal: bool = False) -> Any:
-    """Compute one head: for each query, the average of the values, weighted by its scores."""
+    """Compute one head: for each query, a weighted average of the values."""
     outputs = []
     for i, query in enumerate(queries):
-        # the queries are the last positions; each sees itself and what is before it
-        visible = len(keys) - len(queries) + i + 1 if causal else len(keys)
-        scores = [scaling(dot(query, key), len(query)) for key in keys[:visible]]
+        visible = len(keys)
+        if causal:  # the queries are the last positions, and see nothing later
+            visible -= len(queries) - 1 - i
+        seen = keys[:visible]
+        scores = [scaling(dot(query, key), len(query)) for key in seen]
         weights = softmax(scores)
         columns = zip(*values[:visible], strict=True)
         outputs.append([dot(weights, column) for column in columns])
