@@ -15,6 +15,7 @@ from flopslib.operands import parameters
 from flopslib.primitives import PRIMITIVES, layer_norm, on_symbols
 from flopslib.registry import CostFunction, registered
 from flopslib.rendering import (
+    COLOURED,
     additions_in_colour,
     latex,
     multiplications_in_colour,
@@ -110,15 +111,17 @@ def _labelled(primitive: Callable[..., Part]) -> tuple[str, Part]:
 
 
 def _figures(operations: OpCount) -> list[str]:
-    other = (
-        f"${latex(n)}$ {_noun(kind, n)}".replace("_", " ") for kind, n in operations.other.items()
-    )
     return [
         _nonzero(operations.multiplications, multiplications_in_colour),
         _nonzero(operations.additions, additions_in_colour),
         _nonzero(operations.macs, str),
-        ", ".join(other) or "–",
+        _other(operations) or "–",
     ]
+
+
+def _other(operations: OpCount) -> str:
+    counted = operations.other.items()
+    return ", ".join(f"${latex(n)}$ {_noun(kind, n)}".replace("_", " ") for kind, n in counted)
 
 
 def _noun(kind: str, count: Any) -> str:
@@ -132,76 +135,89 @@ def _nonzero(count: Any, coloured: Callable[[str], str]) -> str:
 # --- the cost table --------------------------------------------------------
 
 
-def _chapter(cost: CostFunction) -> str:
-    return f"{{doc}}`{cost.chapter}`" if cost.chapter else "–"
+def _linked(label: str, cost: CostFunction) -> str:
+    return f"{{doc}}`{label} <{cost.chapter}>`" if cost.chapter else label
 
 
-def _layers() -> list[tuple[CostFunction, Derivation]]:
-    return [(cost, formula(cost.function)) for cost in registered().values() if cost.chapter]
+def _layers() -> list[tuple[str, CostFunction, Derivation]]:
+    derived = ((cost, formula(cost.function)) for cost in registered().values() if cost.chapter)
+    return [(_linked(of.name, cost), cost, of) for cost, of in derived]
 
 
 def cost_table() -> Table:
-    """Return every layer with its MACs, its FLOPs and the chapter that derives it."""
-    rows = [
-        [
-            f"**{derived.name}**",
-            f"${latex(derived.flops, as_sum=True)}$",
-            f"${latex(derived.macs, as_sum=True)}$",
-            _chapter(cost),
-        ]
-        for cost, derived in _layers()
-    ]
-    return Table(["layer", "FLOPs", "MACs", "derived in"], rows)
+    """Return every layer, linked to its derivation, with its FLOPs and its MACs."""
+    rows = (
+        [layer, f"${latex(of.flops, as_sum=True)}$", f"${latex(of.macs, as_sum=True)}$"]
+        for layer, _, of in _layers()
+    )
+    return Table(["layer", "FLOPs", "MACs"], rows)
 
 
 def exact_table() -> Table:
-    """Return every layer with its multiplications, additions and other operations, exactly."""
-    rows = [
+    """Return every layer with its multiplications and additions, exactly."""
+    rows = (
         [
-            f"**{derived.name}**",
-            f"${multiplications_in_colour(latex(derived.multiplications, as_sum=True))}$",
-            f"${additions_in_colour(latex(derived.additions, as_sum=True))}$",
-            _figures(derived.total)[3],
+            layer,
+            f"${multiplications_in_colour(latex(of.multiplications, as_sum=True))}$",
+            f"${additions_in_colour(latex(of.additions, as_sum=True))}$",
         ]
-        for _, derived in _layers()
-    ]
-    return Table(["layer", "multiplications", "additions", "other"], rows)
+        for layer, _, of in _layers()
+    )
+    return Table(["layer", "multiplications", "additions"], rows)
+
+
+def other_table() -> Table:
+    """Return the operations that are neither, for every layer that has any."""
+    rows = ([layer, _other(of.total)] for layer, _, of in _layers() if of.other)
+    return Table(["layer", "neither multiplications nor additions"], rows)
 
 
 def worked_table() -> Table:
-    """Return a real layer for each cost function, with its figures and the call that gives them."""
+    """Return a real layer for each cost function: the call that counts it, and its figures."""
     rows = []
-    for cost, derived in _layers():
+    for layer, cost, _ in _layers():
         if cost.example is not None:
             real = cost.function(**cost.example.arguments)
-            call = ", ".join(f"{name}={value}" for name, value in cost.example.arguments.items())
             figures = (real.macs, real.flops, real.exact_flops)
-            what = f"**{derived.name}**: {cost.example.what}"
-            rows.append([what, *map(text, figures), f"`{cost.name}({call})`"])
-    header = ["layer", "MACs", "FLOPs", "exact FLOPs", "call"]
-    return Table(header, rows, ["left", "right", "right", "right", "left"])
+            what = f"{layer}: {cost.example.what}, `{_call(cost, cost.example.arguments)}`"
+            rows.append([what, *map(text, figures)])
+    header = ["layer", "MACs", "FLOPs", "exact FLOPs"]
+    return Table(header, rows, ["left", "right", "right", "right"])
+
+
+def _call(cost: CostFunction, arguments: Mapping[str, Any]) -> str:
+    required = inspect.signature(cost.function).parameters.values()
+    positional = {p.name for p in required if p.default is p.empty}
+    written = (f"{v}" if name in positional else f"{name}={v}" for name, v in arguments.items())
+    return f"{cost.name}({', '.join(written)})"
 
 
 def steps_table(derivation: Derivation) -> Table:
     """Return a derivation step by step: what one output costs, and how many there are.
 
     >>> from flopslib import linear
-    >>> steps_table(linear(3, 2)).rows[0][:2]
-    ['linear', 'output element']
+    >>> steps_table(linear(3, 2)).rows[0][2:]
+    ['$2$ output elements', '$12$']
     """
-    rows = [
+    rows = (
         [
             step.name,
-            step.unit,
-            *_figures(step.per_output)[:2],
-            _figures(step.per_output)[3],
-            f"${latex(step.outputs)}$",
+            _record(step.per_output),
+            f"${latex(step.outputs)}$ {step.unit}s",
             f"${latex(step.flops)}$" if step.macs != 0 else "–",
         ]
         for step in derivation.steps
-    ]
-    header = ["step", "one …", "multiplications", "additions", "other", "how many", "FLOPs"]
-    return Table(header, rows)
+    )
+    return Table(["step", "one costs", "how many", "FLOPs"], rows)
+
+
+def _record(operations: OpCount) -> str:
+    parts = []
+    for kind, coloured in COLOURED.items():
+        count = getattr(operations, kind)
+        if count != 0:
+            parts.append(f"${coloured(latex(count))}$ {_noun(kind, count)}")
+    return ", ".join([*parts, _other(operations)] if operations.other else parts)
 
 
 def variants_table(
@@ -211,17 +227,16 @@ def variants_table(
 
     >>> from flopslib import linear
     >>> variants_table({"three inputs": (linear, {"in_features": 3})}).rows
-    [['three inputs', '$6 B O$', '{doc}`linear`']]
+    [['{doc}`three inputs <linear>`', '$6 B O$']]
     """
     rows = (
         [
-            what,
+            _linked(what, registered()[function.__name__]),
             f"${latex(formula(function, **replaced).flops, as_sum=True)}$",
-            _chapter(registered()[function.__name__]),
         ]
         for what, (function, replaced) in variants.items()
     )
-    return Table(["variant", "FLOPs", "derived in"], rows)
+    return Table(["variant", "FLOPs"], rows)
 
 
 def approximations_table() -> Table:

@@ -21,11 +21,11 @@ def in_heads(vectors: Any, heads: int) -> Any:
 
 
 def attend(queries: Any, keys: Any, values: Any, causal: bool = False) -> Any:
-    """Compute one head: for each query, a weighted average of the values."""
+    """For each query, compute a weighted average of the values."""
     outputs = []
     for i, query in enumerate(queries):
         visible = len(keys)
-        if causal:  # the queries are the last positions, and see nothing later
+        if causal:  # the queries are the last positions
             visible -= len(queries) - 1 - i
         seen = keys[:visible]
         scores = [scaling(dot(query, key), len(query)) for key in seen]
@@ -67,16 +67,17 @@ def multihead_attention(
 ) -> Any:  # fmt: skip
     """Project, let every head attend, and project what the heads found."""
     y = []
-    for tokens, old_keys, old_values in zip(x, past_keys, past_values, strict=True):
+    samples = zip(x, past_keys, past_values, strict=True)
+    for tokens, old_keys, old_values in samples:
         queries = in_heads(linear(tokens, w_q, b_q), num_heads)
         keys = in_heads(linear(tokens, w_k, b_k), num_kv_heads)
         values = in_heads(linear(tokens, w_v, b_v), num_kv_heads)
         found = []
         for head in range(num_heads):
             shared = head * num_kv_heads // num_heads
-            all_keys = old_keys[shared] + keys[shared]
-            all_values = old_values[shared] + values[shared]
-            found.append(attend(queries[head], all_keys, all_values, causal))
+            k = old_keys[shared] + keys[shared]
+            v = old_values[shared] + values[shared]
+            found.append(attend(queries[head], k, v, causal))
         joined = [list(chain(*pieces)) for pieces in zip(*found, strict=True)]
         y.append(linear(joined, w_out, b_out))
     return y

@@ -38,7 +38,7 @@ def transformer_layer(
     x: Any, gamma_1: Any, beta_1: Any, gamma_2: Any, beta_2: Any,
     w_1: Any, b_1: Any, w_2: Any, b_2: Any, **attention: Any,
 ) -> Any:  # fmt: skip
-    """Let the tokens look at each other, then work on each; both beside a bypass."""
+    """Let the tokens look at each other, then work on each of them."""
     found = multihead_attention(normalised(x, gamma_1, beta_1), **attention)
     seen = added(x, found)
     made = feed_forward(normalised(seen, gamma_2, beta_2), w_1, b_1, w_2, b_2)
