@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -47,6 +48,17 @@ def latex(value: Any, *, as_sum: bool = False) -> str:
     if value >= HUGE:
         return rf"\approx 2^{{{value.bit_length() - 1}}}"
     return f"{value:,}".replace(",", "{,}")
+
+
+def terms_latex(value: Any) -> list[str]:
+    r"""Write a value as LaTeX term by term, signs included, so that a long sum can wrap.
+
+    >>> from flopslib.notation import L, d
+    >>> terms_latex(4 * L * (d - 1))
+    ['4 L d', '{} - 4 L']
+    """
+    first, *others = re.split(r" (?=[+-] )", latex(value, as_sum=True))
+    return [first, *(f"{{}} {term}" for term in others)]
 
 
 def _array_text(value: Any) -> str:
@@ -264,10 +276,12 @@ def _short_step(step: Step) -> str:
     return rf"\quad\text{{{step.name}}} & {each} \times {outputs} = {latex(step.flops)}"
 
 
-def _record_step(step: Step) -> str:
-    kinds = step.per_output.kinds().items()
-    each = [_counted_latex(kind, count) for kind, count in kinds if _shown(count)]
-    return rf"\quad\text{{{step.name}}} & ({', '.join(each)}) \times {_factor(step.outputs)}"
+def _record_lines(step: Step) -> Iterator[str]:
+    label = rf"\quad\text{{{step.name}}}"
+    for kind, count in step.per_output.kinds().items():
+        if _shown(count):
+            yield rf"{label} & {_counted_latex(kind, count)} \times {_factor(step.outputs)}"
+            label = ""
 
 
 def derivation_latex(derivation: Derivation) -> str:
@@ -275,7 +289,8 @@ def derivation_latex(derivation: Derivation) -> str:
     if len(derivation.steps) == 1:
         return step_latex(derivation.steps[0])
     steps = [_short_step(step) for step in derivation.steps if _shown(step.flops)]
-    without = [_record_step(step) for step in derivation.steps if not _shown(step.flops)]
+    apart = [step for step in derivation.steps if not _shown(step.flops)]
+    without = [line for step in apart for line in _record_lines(step)]
     lines = [_heading("FLOPs of one output × outputs"), *steps]
     if without:
         lines += [_heading("what FLOPs leave out: one output × outputs"), *without]

@@ -19,6 +19,7 @@ from flopslib.rendering import (
     additions_in_colour,
     latex,
     multiplications_in_colour,
+    terms_latex,
     text,
 )
 from flopslib.symbolic import formula
@@ -135,6 +136,16 @@ def _nonzero(count: Any, coloured: Callable[[str], str]) -> str:
 # --- the cost table --------------------------------------------------------
 
 
+def in_terms(value: Any, coloured: Callable[[str], str] = str) -> str:
+    """Write a sum for a cell of a table, where it may wrap between its terms.
+
+    >>> from flopslib.notation import L, d
+    >>> in_terms(4 * L * (d - 1))
+    '$4 L d$ ${} - 4 L$'
+    """
+    return " ".join(f"${coloured(term)}$" for term in terms_latex(value))
+
+
 def _linked(label: str, cost: CostFunction) -> str:
     return f"{{doc}}`{label} <{cost.chapter}>`" if cost.chapter else label
 
@@ -146,10 +157,7 @@ def _layers() -> list[tuple[str, CostFunction, Derivation]]:
 
 def cost_table() -> Table:
     """Return every layer, linked to its derivation, with its FLOPs and its MACs."""
-    rows = (
-        [layer, f"${latex(of.flops, as_sum=True)}$", f"${latex(of.macs, as_sum=True)}$"]
-        for layer, _, of in _layers()
-    )
+    rows = ([layer, in_terms(of.flops), in_terms(of.macs)] for layer, _, of in _layers())
     return Table(["layer", "FLOPs", "MACs"], rows)
 
 
@@ -158,8 +166,8 @@ def exact_table() -> Table:
     rows = (
         [
             layer,
-            f"${multiplications_in_colour(latex(of.multiplications, as_sum=True))}$",
-            f"${additions_in_colour(latex(of.additions, as_sum=True))}$",
+            in_terms(of.multiplications, multiplications_in_colour),
+            in_terms(of.additions, additions_in_colour),
         ]
         for layer, _, of in _layers()
     )
@@ -232,7 +240,7 @@ def variants_table(
     rows = (
         [
             _linked(what, registered()[function.__name__]),
-            f"${latex(formula(function, **replaced).flops, as_sum=True)}$",
+            in_terms(formula(function, **replaced).flops),
         ]
         for what, (function, replaced) in variants.items()
     )
@@ -270,5 +278,5 @@ def _approximation(what: str, short: Any, full: Any, letter: Any, sign: str) -> 
     error = relative_error(short, full)
     limit = where_equal(error, sympy.Rational(5, 100), letter)
     limit = sympy.ceiling(limit) if limit.is_number else limit
-    formulas = (latex(short), latex(full, as_sum=True), latex(error))
-    return [what, *(f"${one}$" for one in formulas), f"${letter} {sign} {sympy.latex(limit)}$"]
+    formulas = (in_terms(short), in_terms(full), f"${latex(error)}$")
+    return [what, *formulas, f"${letter} {sign} {sympy.latex(limit)}$"]
