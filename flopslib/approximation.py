@@ -16,6 +16,7 @@ def relative_error(approximation: Any, full: Any) -> Any:
     """
     import sympy
 
+    approximation, full = sympy.sympify(approximation), sympy.sympify(full)
     return sympy.factor(sympy.simplify((full - approximation) / full))
 
 
@@ -25,7 +26,10 @@ def where_equal(expression: Any, value: Any, letter: Any) -> Any:
     Raises:
         ValueError: the expression has the value at no positive number, or at several.
 
+    >>> from sympy import Rational
     >>> from flopslib.notation import L, d
+    >>> where_equal(L / (L + 6 * d), Rational(1, 4), L)
+    2*d
     >>> where_equal(L / (L + 6 * d), 1, L)
     Traceback (most recent call last):
     ...
@@ -34,6 +38,7 @@ def where_equal(expression: Any, value: Any, letter: Any) -> Any:
     import sympy
 
     unknown = sympy.Symbol("x", positive=True)  # the letters of the notation are whole numbers
+    expression = sympy.sympify(expression)
     solutions = sympy.solve(expression.subs(letter, unknown) - value, unknown)
     if len(solutions) != 1:
         raise ValueError(f"{expression} is {value} at {len(solutions)} positive values of {letter}")

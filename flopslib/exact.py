@@ -208,7 +208,9 @@ def exact_quotient(numerator: Any, denominator: Any) -> Any:
     if is_expression(numerator) or is_expression(denominator):
         if denominator == 0:
             raise ZeroDivisionError("the denominator is 0")
-        return numerator / denominator
+        quotient = numerator / denominator
+        # SymPy calls (4n + 2)/(2n + 1) no integer until it is cancelled
+        return quotient.cancel() if quotient.is_integer is False else quotient
     if isinstance(numerator, Sweep) or isinstance(denominator, Sweep):
         quotient = floor_quotient(numerator, denominator)
         place = first_place((quotient * denominator - numerator).values != 0)

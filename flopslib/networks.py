@@ -14,6 +14,7 @@ from flopslib.costs import (
     transformer_layer,
 )
 from flopslib.derivation import Derivation
+from flopslib.sizes import whole_number
 
 __all__ = ["llama_7b_token", "mobilenet_v2", "resnet18", "resnet50", "vit_b_16"]
 
@@ -58,7 +59,12 @@ def resnet50(stride_on: str = "3x3") -> Derivation:
 
     >>> f"{resnet50().macs:,}", f"{resnet50(stride_on='1x1').macs:,}"
     ('4,089,184,256', '3,857,973,248')
+
+    Raises:
+        ValueError: ``stride_on`` is neither "3x3" nor "1x1".
     """
+    if stride_on not in ("3x3", "1x1"):
+        raise ValueError(f"stride_on must be '3x3' or '1x1', got {stride_on!r}")
     network, c_in = conv2d(3, 64, 7, 112, 112, bias=False), 64
     stages = [(64, 3, 56), (128, 4, 28), (256, 6, 14), (512, 3, 7)]
     for width, blocks, size in stages:
@@ -111,7 +117,11 @@ def llama_7b_token(context: int = 1) -> Derivation:
 
     >>> f"{llama_7b_token(2048).flops:,}"
     '14,287,896,576'
+
+    Raises:
+        TypeError, ValueError: a context that is not a positive integer.
     """
+    context = whole_number("context", context)
     attention = multihead_attention(1, 4096, num_heads=32, kv_seq_len=context, bias=False)
     gated = 2 * linear(4096, 11008, bias=False) + linear(11008, 4096, bias=False)
     return 32 * (attention + gated) + linear(4096, 32000, bias=False)

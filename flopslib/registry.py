@@ -63,6 +63,9 @@ class Example:
     what: str
     arguments: Mapping[str, Any]
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "arguments", MappingProxyType(dict(self.arguments)))
+
 
 @dataclass(frozen=True)
 class CostFunction:
@@ -96,16 +99,22 @@ class CostFunction:
         object.__setattr__(self, "flags", MappingProxyType(flags))
         object.__setattr__(self, "sizes", tuple(n for n in parameters if n not in flags))
         for rule, names in self._named_by_rules().items():
-            for name in names:
-                if name not in self.sizes:
+            for name in sorted(names):
+                if name not in self.sizes or name in PAIRS:
                     raise ValueError(
-                        f"{self.name}: {rule} names {name!r}, which is not a size of it"
+                        f"{self.name}: {rule} names {name!r}, which is not a single size of it"
                     )
-        for name in self.defaults:
+        for name, default in self.defaults.items():
             if name not in self.sizes or parameters[name].default is not None:
                 raise ValueError(
                     f"{self.name}: defaults names {name!r}, which is not a size that may be None"
                 )
+            for base in (default.of, default.over):
+                if base is not None and parameters[base].default is None:
+                    raise ValueError(
+                        f"{self.name}: the default of {name!r} rests on {base!r}, "
+                        f"which may be None itself"
+                    )
 
     def _named_by_rules(self) -> dict[str, set[str]]:
         defaults = self.defaults.values()
@@ -153,11 +162,15 @@ class CostFunction:
         for divisor, name in self.divisions(given):
             if None not in (values[divisor], values[name]):
                 check_divides(divisor, values[divisor], name, values[name])
+        whole = values | {n: d.value(values) for n, d in self.defaults.items() if n not in given}
+        for divisor, names in self.divides.items():
+            for name in names:
+                if None not in (whole[divisor], whole[name]):
+                    check_divides(divisor, whole[divisor], name, whole[name])
         for name, least in self.at_least.items():
-            if values[name] is not None:
-                check_at_least(name, values[name], least, values[least])
-        left_out = {n: d.value(values) for n, d in self.defaults.items() if values[n] is None}
-        return values | left_out
+            if None not in (whole[name], whole[least]):
+                check_at_least(name, whole[name], least, whole[least])
+        return whole
 
 
 def registered() -> Mapping[str, CostFunction]:

@@ -132,7 +132,8 @@ def _is_one(value: Any) -> bool:
     return isinstance(value, int) and value == 1
 
 
-def _shown(value: Any) -> bool:
+def is_nonzero(value: Any) -> bool:
+    """Whether there is anything to show: every array counts as something."""
     return is_array(value) or value != 0
 
 
@@ -143,7 +144,7 @@ def record_text(record: OpCount) -> str:
     '3 multiplications, 1 addition'
     """
     figures = {name: count for name, count in record.kinds().items() if name != "macs"}
-    named = [_counted(n, kind.replace("_", " ")) for kind, n in figures.items() if _shown(n)]
+    named = [_counted(n, kind.replace("_", " ")) for kind, n in figures.items() if is_nonzero(n)]
     return ", ".join(named) or "nothing"
 
 
@@ -200,7 +201,7 @@ def _counted_latex(kind: str, value: Any) -> str:
 def _part_lines(part: Part) -> Iterator[str]:
     label = rf"\quad\text{{{part.name}}}"
     for kind, count in part.operations.kinds().items():
-        if kind == "macs" or not _shown(count):
+        if kind == "macs" or not is_nonzero(count):
             continue
         worked = _worked(part.terms) if kind == "multiplications" else ""
         yield f"{label} & {worked}{_counted_latex(kind, count)}"
@@ -222,7 +223,7 @@ def _factor(value: Any) -> str:
 
 def _product_lines(step: Step, kind: str) -> Iterator[str]:
     reasons = [getattr(part.operations, kind) for part in step.parts]
-    reasons = [count for count in reasons if _shown(count)]
+    reasons = [count for count in reasons if is_nonzero(count)]
     if not reasons:
         return
     each = " + ".join(map(latex, reasons)) if len(reasons) > 1 else _factor(reasons[0])
@@ -279,7 +280,7 @@ def _short_step(step: Step) -> str:
 def _record_lines(step: Step) -> Iterator[str]:
     label = rf"\quad\text{{{step.name}}}"
     for kind, count in step.per_output.kinds().items():
-        if _shown(count):
+        if is_nonzero(count):
             yield rf"{label} & {_counted_latex(kind, count)} \times {_factor(step.outputs)}"
             label = ""
 
@@ -288,8 +289,8 @@ def derivation_latex(derivation: Derivation) -> str:
     """Write a derivation: one step in full, several as FLOPs per output × outputs."""
     if len(derivation.steps) == 1:
         return step_latex(derivation.steps[0])
-    steps = [_short_step(step) for step in derivation.steps if _shown(step.flops)]
-    apart = [step for step in derivation.steps if not _shown(step.flops)]
+    steps = [_short_step(step) for step in derivation.steps if is_nonzero(step.flops)]
+    apart = [step for step in derivation.steps if not is_nonzero(step.flops)]
     without = [line for step in apart for line in _record_lines(step)]
     lines = [_heading("FLOPs of one output × outputs"), *steps]
     if without:

@@ -228,7 +228,7 @@ def check_at_least(name: str, value: Any, least_name: str, least: Any) -> None:
         if place is None:
             return
         value, least = (entry_at(size, place, room.values.shape) for size in (value, least))
-    elif not (room.is_negative if is_expression(room) else room < 0):
+    elif not (room.expand().is_negative if is_expression(room) else room < 0):
         return
     where = f" (entry {list(place)})" if place else ""
     raise ValueError(

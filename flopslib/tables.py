@@ -17,6 +17,7 @@ from flopslib.registry import CostFunction, registered
 from flopslib.rendering import (
     COLOURED,
     additions_in_colour,
+    is_nonzero,
     latex,
     multiplications_in_colour,
     terms_latex,
@@ -126,11 +127,11 @@ def _other(operations: OpCount) -> str:
 
 
 def _noun(kind: str, count: Any) -> str:
-    return kind[:-1] if count == 1 else kind
+    return kind[:-1] if isinstance(count, int) and count == 1 else kind
 
 
 def _nonzero(count: Any, coloured: Callable[[str], str]) -> str:
-    return f"${coloured(latex(count))}$" if count != 0 else "–"
+    return f"${coloured(latex(count))}$" if is_nonzero(count) else "–"
 
 
 # --- the cost table --------------------------------------------------------
@@ -212,7 +213,7 @@ def steps_table(derivation: Derivation) -> Table:
             step.name,
             _record(step.per_output),
             f"${latex(step.outputs)}$ {step.unit}s",
-            f"${latex(step.flops)}$" if step.macs != 0 else "–",
+            f"${latex(step.flops)}$" if is_nonzero(step.macs) else "–",
         ]
         for step in derivation.steps
     )
@@ -223,7 +224,7 @@ def _record(operations: OpCount) -> str:
     parts = []
     for kind, coloured in COLOURED.items():
         count = getattr(operations, kind)
-        if count != 0:
+        if is_nonzero(count):
             parts.append(f"${coloured(latex(count))}$ {_noun(kind, count)}")
     return ", ".join([*parts, _other(operations)] if operations.other else parts)
 
@@ -263,11 +264,11 @@ def approximations_table() -> Table:
     rows = [
         ("parameters of a layer", owned.coeff(d, 2) * d**2, owned, d, r"\ge"),
         ("FLOPs of a token in a layer", short, per_token, L, r"\le"),
-        ("the same, causal", short, masked, L, r"\le"),
-        ("FLOPs of a token without the logits", model, model + logits, words, r"\le"),
+        ("FLOPs of a token in a layer, causal", short, masked, L, r"\le"),
+        ("FLOPs of a token, short text, no logits", model, model + logits, words, r"\le"),
     ]
     return Table(
-        ["of what", "short", "in full", "error", "below 5 %"],
+        ["of what", "short", "in full", "error", "within 5 %"],
         (_approximation(*row) for row in rows),
     )
 

@@ -14,6 +14,7 @@ from flopslib import (
     formula,
     linear,
     multihead_attention,
+    networks,
     registered,
     run_and_count,
     transformer_layer,
@@ -264,7 +265,7 @@ def test_a_layer_whose_sizes_may_be_none(monkeypatch):
         def narrowed(in_features, *, out_features=2):
             raise AssertionError
 
-    with pytest.raises(ValueError, match="divides names 'wings', which is not a size of it"):
+    with pytest.raises(ValueError, match="divides names 'wings', which is not a single size of it"):
 
         @cost_function(divides={"wings": ("in_features",)})
         def winged(in_features):
@@ -290,3 +291,62 @@ def test_the_registry_refuses_a_second_layer_of_the_same_name():
         @cost_function()
         def linear(in_features):
             raise AssertionError
+
+
+def test_a_rule_holds_for_a_default_too(monkeypatch):
+    monkeypatch.setattr("flopslib.registry._REGISTRY", {})
+
+    @cost_function(
+        {"g": ("a",)}, at_least={"a": "least"}, defaults={"a": Default("c"), "b": Default("c")}
+    )
+    def layer(c, g=1, least=1, *, a=None, b=None):
+        return linear(c, a)
+
+    assert layer(4, g=2).macs == 16
+    with pytest.raises(ValueError, match="g must divide a, got g=2 and a=3"):
+        layer(3, g=2)
+    with pytest.raises(ValueError, match="a must be at least least, got a=3 and least=5"):
+        layer(3, least=5)
+    with pytest.raises(ValueError, match="rests on 'a', which may be None itself"):
+
+        @cost_function(defaults={"a": Default("c"), "b": Default("a")})
+        def chained(c, *, a=None, b=None):
+            raise AssertionError
+
+    for rules in (
+        {"divides": {"g": ("c", "wings")}},
+        {"at_least": {"g": "wings"}},
+        {"at_least": {"wings": "g"}},
+        {"defaults": {"a": Default("wings")}},
+        {"defaults": {"a": Default("c", over="wings")}},
+        {"divides": {"g": ("kernel_size",)}},
+    ):
+        with pytest.raises(ValueError, match="which is not a single size of it"):
+
+            @cost_function(**rules)
+            def winged(c, kernel_size, g=1, *, a=None):
+                raise AssertionError
+
+
+def test_divisions_of_expressions_are_cancelled_before_they_are_judged():
+    n = sympy.Symbol("n", positive=True, integer=True)
+    assert multihead_attention(5, 4 * n + 2, num_heads=2 * n + 1).steps[3].per_output.macs == 2
+    assert conv2d(4 * n + 2, 4 * n + 2, 3, 5, 5, groups=2 * n + 1).steps[0].per_output.macs == 18
+
+
+def test_a_length_is_compared_when_multiplied_out():
+    n = sympy.Symbol("n", positive=True, integer=True)
+    with pytest.raises(ValueError, match="kv_seq_len must be at least seq_len"):
+        multihead_attention((n + 1) ** 2, 4, kv_seq_len=n**2, causal=True)
+
+
+def test_an_example_cannot_be_changed():
+    with pytest.raises(TypeError):
+        registered()["linear"].example.arguments["in_features"] = 1
+
+
+def test_networks_refuse_what_they_do_not_know():
+    with pytest.raises(ValueError, match="stride_on must be '3x3' or '1x1', got '5x5'"):
+        networks.resnet50("5x5")
+    with pytest.raises(ValueError, match="context must be a positive integer"):
+        networks.llama_7b_token(0)

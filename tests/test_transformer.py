@@ -18,10 +18,12 @@ from flopslib import (
     run_and_count,
     transformer_layer,
 )
+from flopslib.approximation import relative_error, where_equal
 from flopslib.notation import B, C_in, C_out, L, L_kv, d, d_ff, d_k, h, h_kv
 from flopslib.operands import operand_sizes, parameters
 from flopslib.reference import loops
 from flopslib.reference.primitives import gelu
+from flopslib.tables import steps_table
 
 FIGURES = ("multiplications", "additions", "macs", "flops", "exact_flops", "other")
 
@@ -254,3 +256,64 @@ class TestOperands:
             parameters(run_and_count, 3)
         with pytest.raises(ValueError, match="in_features"):
             parameters(linear, 0, 3)
+
+    def test_it_is_exact_past_int64(self):
+        width = 2**31 - 1
+        swept = parameters(multihead_attention, 1, np.array([width]), bias=False)
+        assert swept.tolist() == [4 * width**2]
+
+
+class TestApproximations:
+    def test_where_an_expression_has_a_value(self):
+        assert where_equal(L**2 / d, 4 * d, L) == 2 * d
+        assert where_equal(L / d, sympy.Rational(1, 2), L) == d / 2
+        with pytest.raises(ValueError, match="at 2 positive values of L"):
+            where_equal((L - 2) * (L - 5), 0, L)
+        with pytest.raises(ValueError, match="at 0 positive values of L"):
+            where_equal(L + 3, 1, L)
+
+    def test_the_error_is_exact(self):
+        assert relative_error(3, 4) == sympy.Rational(1, 4)
+        assert relative_error(24 * d**2, 24 * d**2 + 4 * L * d) == L / (6 * d + L)
+
+
+NAMES = {
+    False: ["query projection", "key projection", "value projection", "scores", "scaling",
+            "softmax", "weighted sum", "output projection"],
+    True: ["query projection", "key projection", "value projection", "scores", "scaling",
+           "softmax, first", "softmax, further", "weighted sum, first", "weighted sum, further",
+           "output projection"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("causal", [True, False])
+def test_the_names_of_the_steps(causal):
+    attention = multihead_attention(1, 4, causal=causal)
+    assert attention.name == "attention"
+    assert [step.name for step in attention.steps] == NAMES[causal]
+    layer = transformer_layer(1, 4, causal=causal)
+    assert layer.name == "Transformer layer"
+    assert [step.name for step in layer.steps] == [
+        "first norm", *NAMES[causal], "first residual sum",
+        "second norm", "first linear", "GELU", "second linear", "second residual sum",
+    ]  # fmt: skip
+    assert feed_forward(1, 4).name == "FFN"
+    assert depthwise_separable_conv2d(1, 1, 1, 1, 1).name == "separable conv2d"
+    units = {step.name: step.unit for step in multihead_attention(2, 4).steps}
+    assert (units["scaling"], units["softmax"]) == ("score", "score row")
+
+
+def test_a_sweep_counts_the_other_operations_entry_by_entry():
+    lengths, widths = np.array([[1, 5], [7, 12]]), np.array([4, 6])
+    swept = transformer_layer(lengths, widths, num_heads=2, causal=True).other
+    for kind, counts in swept.items():
+        expected = [
+            [transformer_layer(int(n), int(w), num_heads=2, causal=True).other[kind]
+             for n, w in zip(row, widths, strict=True)]
+            for row in lengths
+        ]  # fmt: skip
+        assert np.broadcast_to(counts, lengths.shape).tolist() == expected
+
+
+def test_the_steps_of_a_sweep_can_be_tabled():
+    assert "in an array" in repr(steps_table(multihead_attention(np.array([1, 2]), 2)))
