@@ -11,6 +11,8 @@ ANNOTATION = re.compile(
     r"(: | -> )(Any|int|float|bool|Sequence\[Any\]|list\[Any\])( \| None)?( = )?"
 )
 
+DETAILS = re.compile(r'("""[^\n"]+)\n\n.*?"""', re.DOTALL)
+
 
 def _default(annotation: re.Match[str]) -> str:
     return "=" if annotation[4] else ""
@@ -19,7 +21,8 @@ def _default(annotation: re.Match[str]) -> str:
 class Source:
     """The source of a function, shown as highlighted code in a notebook.
 
-    Decorators and plain annotations are left out: they are for machines.
+    Decorators, plain annotations and all but the first line of the docstring
+    are left out.
 
     >>> from flopslib.reference.loop import dot
     >>> print(Source(dot).code.splitlines()[0])
@@ -32,6 +35,7 @@ class Source:
         lines = textwrap.dedent(inspect.getsource(function)).splitlines()
         code = "\n".join(line for line in lines if not line.startswith("@"))
         code = code.replace("  # fmt: skip", "")
+        code = DETAILS.sub(r'\1"""', code)
         self.code = ANNOTATION.sub(_default, code)
 
     def __repr__(self) -> str:

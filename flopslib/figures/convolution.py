@@ -307,8 +307,9 @@ def separable_ratio(
         return finished(
             figure,
             caption="What is left of the cost: the solid line for MACs and FLOPs, the dotted one "
-            "for the operations exactly. With many output channels each curve levels off at one "
-            "part in the cells of the kernel.",
+            f"for the operations exactly, without biases and for {in_channels} input channels. "
+            "With many output channels the solid curves level off at one part in the cells of the "
+            "kernel, the dotted ones a little below.",
             alt="Falling curves on logarithmic axes, one for each kernel, that level off. At "
             f"C_out = {out_channels[-1]} they stand at "
             + ", ".join(f"{share} for {k}×{k}" for k, share in last.items())

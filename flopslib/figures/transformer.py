@@ -228,8 +228,8 @@ def gelu_share(widths: Sequence[int]) -> Picture:
         axes.set_yticks([10, 1, 0.1, 0.01], ["10", "1", "0.1", "0.01"])
         return finished(
             figure,
-            caption="Doubling the width halves GELU's part: its cost grows with d, that of the "
-            "two linear layers with d².",
+            caption="Doubling the width nearly halves GELU's part: its cost grows with d, that of "
+            "the two linear layers with d².",
             alt=f"A falling straight line on logarithmic axes, from {first} at d = {widths[0]} "
             f"to {last} at d = {widths[-1]:,}.",
             data=data,

@@ -158,6 +158,6 @@ def _separable_operands(
 def depthwise_separable_conv2d(
     x: Any, w_depthwise: Any, b_depthwise: Any, w_pointwise: Any, b_pointwise: Any
 ) -> Any:
-    """Look around in each channel by itself, then mix the channels of each pixel."""
+    """Look around in each channel, then mix the channels of a pixel."""
     seen = depthwise_conv2d(x, w_depthwise, b_depthwise)
     return pointwise_conv2d(seen, w_pointwise, b_pointwise)
