@@ -8,7 +8,7 @@ import textwrap
 from typing import Any
 
 ANNOTATION = re.compile(
-    r"(: | -> )(Any|int|float|bool|Sequence\[Any\]|list\[Any\])( \| None)?( = )?"
+    r"(: | -> )(Any|int|float|bool|str|Derivation|Sequence\[Any\]|list\[Any\])( \| None)?( = )?"
 )
 
 DETAILS = re.compile(r'("""[^\n"]+)\n\n.*?"""', re.DOTALL)
