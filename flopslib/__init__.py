@@ -11,20 +11,26 @@ outputs", from which every figure, formula and table of the book comes.
 """
 
 from flopslib.costs import (
+    conv1d,
     conv2d,
+    conv3d,
+    conv_transpose2d,
     depthwise_conv2d,
     depthwise_separable_conv2d,
     feed_forward,
+    gated_feed_forward,
     linear,
     matmul,
     multihead_attention,
     pointwise_conv2d,
+    scaled_dot_product_attention,
     transformer_layer,
 )
 from flopslib.counting import CountingNumber, Tally, run_and_count
 from flopslib.derivation import Derivation, Part, Step
 from flopslib.opcount import OpCount
 from flopslib.registry import cost_function, registered
+from flopslib.report import Report, count
 from flopslib.shapes import conv_output_size
 from flopslib.symbolic import formula
 
@@ -35,20 +41,27 @@ __all__ = [
     "Derivation",
     "OpCount",
     "Part",
+    "Report",
     "Step",
     "Tally",
+    "conv1d",
     "conv2d",
+    "conv3d",
     "conv_output_size",
+    "conv_transpose2d",
     "cost_function",
+    "count",
     "depthwise_conv2d",
     "depthwise_separable_conv2d",
     "feed_forward",
     "formula",
+    "gated_feed_forward",
     "linear",
     "matmul",
     "multihead_attention",
     "pointwise_conv2d",
     "registered",
     "run_and_count",
+    "scaled_dot_product_attention",
     "transformer_layer",
 ]

@@ -175,6 +175,11 @@ def term(left: Any, right: Any) -> Any:
     return left * right
 
 
+def constant(like: Any, value: Any) -> Any:
+    """Return a constant that counts where ``like`` does, for a result that came of choosing."""
+    return like.tally.number(value) if isinstance(like, CountingNumber) else value
+
+
 def run_and_count(function: Callable[..., Derivation], *args: Any, **kwargs: Any) -> OpCount:
     """Run the naive loop of a layer on counting numbers, and return the tally.
 

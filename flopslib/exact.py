@@ -221,6 +221,11 @@ def exact_quotient(numerator: Any, denominator: Any) -> Any:
                 f"{entry_at(denominator, place, shape)} (entry {list(place)})"
             )
         return quotient
+    return integer_quotient(numerator, denominator)
+
+
+def integer_quotient(numerator: Any, denominator: Any) -> Any:
+    """Divide whole numbers, and refuse to where something is left over."""
     quotient, remainder = divmod(numerator, denominator)
     if remainder:
         raise ValueError(f"{numerator} is not divisible by {denominator}")

@@ -40,6 +40,20 @@ def dot_product(*terms: Size) -> Part:
 
 
 @_primitive
+def scatter(*terms: Size) -> Part:
+    """Multiply one number with each of n weights, and add each product to a sum that is under way.
+
+    The sums begin at 0, so that every product is added to something.
+
+    >>> scatter(2, 3).operations
+    OpCount(multiplications=6, additions=6, macs=6)
+    """
+    factors = tuple(plain(whole_number("terms", term)) for term in terms)
+    n = product(factors)
+    return Part("scattered products", OpCount(multiplications=n, additions=n, macs=n), factors)
+
+
+@_primitive
 def bias() -> Part:
     """Add one number to an output.
 
@@ -70,6 +84,26 @@ def residual_sum() -> Part:
 
 
 @_primitive
+def elementwise_product() -> Part:
+    """Multiply two numbers that were both computed, such as a gate and what it lets through.
+
+    >>> elementwise_product().operations
+    OpCount(multiplications=1)
+    """
+    return Part("elementwise product", OpCount(multiplications=1))
+
+
+@_primitive
+def rotary() -> Part:
+    """Turn a pair of numbers: compute x · cos + y · sin for each, with the table made beforehand.
+
+    >>> rotary().operations
+    OpCount(multiplications=2, additions=1)
+    """
+    return Part("rotation", OpCount(multiplications=2, additions=1))
+
+
+@_primitive
 def softmax(n: Size) -> Part:
     """Subtract the largest score, exponentiate, divide by the sum.
 
@@ -82,10 +116,10 @@ def softmax(n: Size) -> Part:
 
 
 @_primitive
-def layer_norm(n: Size, bias: bool = True) -> Part:
+def layer_norm(n: Size, bias: bool = True, weight: bool = True) -> Part:
     """Subtract the mean, divide by the deviation, scale by γ, shift by β.
 
-    ``bias=False`` leaves out β, as in torch.
+    ``bias=False`` leaves out β and ``weight=False`` γ, as in torch.
 
     >>> layer_norm(4).operations.additions, layer_norm(4, bias=False).operations.additions
     (15, 11)
@@ -95,8 +129,27 @@ def layer_norm(n: Size, bias: bool = True) -> Part:
     additions = mean + centre + variance + epsilon
     if flag("bias", bias):
         additions = additions + n
+    multiplications = n * 2 if flag("weight", weight) else n
     other = {"divisions": n + 2, "square_roots": 1}
-    return Part("layer norm", OpCount(multiplications=n * 2, additions=additions, other=other))
+    counted = OpCount(multiplications=multiplications, additions=additions, other=other)
+    return Part("layer norm", counted)
+
+
+@_primitive
+def rms_norm(n: Size, weight: bool = True) -> Part:
+    """Divide by the root of the mean square, scale by γ.
+
+    ``weight=False`` leaves out γ, as in torch.
+
+    >>> rms_norm(4).operations
+    OpCount(multiplications=8, additions=4, other={'divisions': 5, 'square_roots': 1})
+    """
+    n = whole_number("n", n)
+    sums, epsilon = n - 1, 1
+    multiplications = n * 2 if flag("weight", weight) else n
+    other = {"divisions": n + 1, "square_roots": 1}
+    counted = OpCount(multiplications=multiplications, additions=sums + epsilon, other=other)
+    return Part("RMS norm", counted)
 
 
 @_primitive
@@ -107,6 +160,57 @@ def gelu() -> Part:
     OpCount(multiplications=3, additions=1, other={'erfs': 1})
     """
     return Part("GELU", OpCount(multiplications=3, additions=1, other={"erfs": 1}))
+
+
+@_primitive
+def gelu_tanh() -> Part:
+    """Compute x · sigmoid(x · (a + b · (x · x))), which is GELU with tanh in place of erf.
+
+    >>> gelu_tanh().operations.multiplications, gelu_tanh().operations.additions
+    (4, 2)
+    """
+    other = {"divisions": 1, "exponentials": 1}
+    return Part("GELU by tanh", OpCount(multiplications=4, additions=2, other=other))
+
+
+@_primitive
+def sigmoid() -> Part:
+    """Compute 1 / (1 + exp(−x)).
+
+    >>> sigmoid().operations
+    OpCount(additions=1, other={'divisions': 1, 'exponentials': 1})
+    """
+    return Part("sigmoid", OpCount(additions=1, other={"divisions": 1, "exponentials": 1}))
+
+
+@_primitive
+def silu() -> Part:
+    """Compute x · sigmoid(x), which is also called swish.
+
+    >>> silu().operations.multiplications, silu().operations.additions
+    (1, 1)
+    """
+    return Part("SiLU", OpCount(multiplications=1) + sigmoid().operations)
+
+
+@_primitive
+def hardsigmoid() -> Part:
+    """Keep x + 3 between 0 and 6, and multiply by the constant ⅙.
+
+    >>> hardsigmoid().operations
+    OpCount(multiplications=1, additions=1, other={'comparisons': 2})
+    """
+    return Part("hard sigmoid", OpCount(multiplications=1, additions=1) + relu6().operations)
+
+
+@_primitive
+def hardswish() -> Part:
+    """Compute x · hardsigmoid(x).
+
+    >>> hardswish().operations
+    OpCount(multiplications=2, additions=1, other={'comparisons': 2})
+    """
+    return Part("hard swish", OpCount(multiplications=1) + hardsigmoid().operations)
 
 
 @_primitive

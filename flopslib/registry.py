@@ -20,7 +20,7 @@ from flopslib.sizes import (
     check_broadcast,
     check_divides,
     flag,
-    pair,
+    several,
     whole_number,
 )
 
@@ -28,7 +28,8 @@ __all__ = ["CostFunction", "Default", "Example", "cost_function", "registered"]
 
 P = ParamSpec("P")
 
-PAIRS = frozenset({"kernel_size"})
+#: The arguments of the notation table that make up the kernel of so many axes.
+KERNELS = {1: ("kernel",), 2: ("kernel_size",), 3: ("kernel_depth", "kernel_size")}
 
 _REGISTRY: dict[str, CostFunction] = {}
 
@@ -79,6 +80,7 @@ class CostFunction:
         defaults: for a size that may be None, what None means.
         chapter: the file stem of the chapter that derives it.
         example: a real layer to show it with.
+        kernel_axes: how many sizes ``kernel_size`` stands for, where there is one.
         sizes: the names of the arguments that are sizes.
         flags: the names of the arguments that are True or False, with their defaults.
     """
@@ -90,6 +92,7 @@ class CostFunction:
     defaults: Mapping[str, Default] = field(default_factory=dict)
     chapter: str | None = None
     example: Example | None = None
+    kernel_axes: int = 2
     sizes: tuple[str, ...] = field(init=False)
     flags: Mapping[str, bool] = field(init=False)
 
@@ -100,7 +103,7 @@ class CostFunction:
         object.__setattr__(self, "sizes", tuple(n for n in parameters if n not in flags))
         for rule, names in self._named_by_rules().items():
             for name in sorted(names):
-                if name not in self.sizes or name in PAIRS:
+                if name not in self.sizes or self.axes(name) > 1:
                     raise ValueError(
                         f"{self.name}: {rule} names {name!r}, which is not a single size of it"
                     )
@@ -115,6 +118,22 @@ class CostFunction:
                         f"{self.name}: the default of {name!r} rests on {base!r}, "
                         f"which may be None itself"
                     )
+
+    def axes(self, name: str) -> int:
+        """Return how many sizes an argument stands for: 1, or the axes of a kernel."""
+        return self.kernel_axes if name == "kernel_size" else 1
+
+    def symbols(self, name: str) -> tuple[Any, ...]:
+        """Return the symbols of an argument, as many as it stands for.
+
+        >>> from flopslib import registered
+        >>> registered()["conv2d"].symbols("kernel_size")
+        (K_h, K_w)
+        """
+        from flopslib.notation import symbols_for
+
+        names = KERNELS[self.kernel_axes] if name == "kernel_size" else (name,)
+        return tuple(symbol for each in names for symbol in symbols_for(each))
 
     def _named_by_rules(self) -> dict[str, set[str]]:
         defaults = self.defaults.values()
@@ -155,7 +174,20 @@ class CostFunction:
         except TypeError as error:
             raise TypeError(f"{self.name}(): {error}") from None
         bound.apply_defaults()
-        return self._completed(_checked(signature, bound.arguments))
+        values = {
+            name: self._checked(name, value, signature.parameters[name].default)
+            for name, value in bound.arguments.items()
+        }
+        check_broadcast(dict(_flattened(values)))
+        return self._completed(values)
+
+    def _checked(self, name: str, value: Any, default: Any) -> Any:
+        if isinstance(default, bool):
+            return flag(name, value)
+        if value is None and default is None:
+            return None
+        axes = self.axes(name)
+        return several(name, value, axes) if axes > 1 else whole_number(name, value)
 
     def _completed(self, values: dict[str, Any]) -> dict[str, Any]:
         given = [name for name, value in values.items() if value is not None]
@@ -191,11 +223,12 @@ def cost_function(
     defaults: Mapping[str, Default] | None = None,
     chapter: str | None = None,
     example: Example | None = None,
+    kernel_axes: int = 2,
 ) -> Callable[[Callable[P, Derivation]], Callable[P, Derivation]]:
     """Enrol a cost function, and check its arguments before it sees them.
 
-    Sizes become positive whole numbers, ``kernel_size`` a pair of them, flags
-    bools. What ``divides`` names is checked to divide, and what ``at_least``
+    Sizes become positive whole numbers, ``kernel_size`` a pair of them (or as many
+    as ``kernel_axes`` says), flags bools. What ``divides`` names is checked to divide, and what ``at_least``
     names not to be smaller. A size whose default is None may be None; what
     ``defaults`` says it then means is what the cost function sees.
 
@@ -222,7 +255,8 @@ def cost_function(
         def checked(*args: P.args, **kwargs: P.kwargs) -> Derivation:
             return unchecked(**cost.arguments(*args, **kwargs))
 
-        cost = CostFunction(function.__name__, checked, chapter=chapter, example=example, **frozen)
+        about: dict[str, Any] = {"chapter": chapter, "example": example, "kernel_axes": kernel_axes}
+        cost = CostFunction(function.__name__, checked, **about, **frozen)
         known = _REGISTRY.get(cost.name)
         if known is not None and _home(known.function) != _home(function):
             raise ValueError(f"a cost function named {cost.name!r} is registered already")
@@ -234,23 +268,6 @@ def cost_function(
 
 def _home(function: Callable[..., Any]) -> tuple[str, str]:
     return function.__module__, function.__qualname__
-
-
-def _checked(signature: inspect.Signature, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    values = {
-        name: _checked_one(name, value, signature.parameters[name].default)
-        for name, value in arguments.items()
-    }
-    check_broadcast(dict(_flattened(values)))
-    return values
-
-
-def _checked_one(name: str, value: Any, default: Any) -> Any:
-    if isinstance(default, bool):
-        return flag(name, value)
-    if value is None and default is None:
-        return None
-    return pair(name, value) if name in PAIRS else whole_number(name, value)
 
 
 def _flattened(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

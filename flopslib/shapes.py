@@ -42,10 +42,8 @@ def conv_output_size(
     checked = {name: whole_number(name, value) for name, value in values.items()}
     checked["padding"] = whole_number("padding", padding, minimum=0)
     check_broadcast(checked)
-    # the window covers dilation·(kernel - 1) + 1 cells; what is left is room to move
-    room = (
-        checked["size"] + 2 * checked["padding"] - checked["dilation"] * (checked["kernel"] - 1) - 1
-    )
+    zeros = 2 * checked["padding"]
+    room = room_to_move(checked["size"], checked["kernel"], zeros, checked["dilation"])
     place = _negative_at(room)
     if place is not None:
         entries = (f"{name}={_at(value, place, room)}" for name, value in checked.items())
@@ -54,6 +52,17 @@ def conv_output_size(
             f"the window does not fit into the padded input: {', '.join(entries)}{where}"
         )
     return plain(floor_quotient(room, checked["stride"]) + 1)
+
+
+def room_to_move(size: Any, kernel: Any, zeros: Any, dilation: Any) -> Any:
+    """Return how far a window can move along a side that has so many zeros at its ends.
+
+    The window covers dilation·(kernel - 1) + 1 cells. Nothing is checked.
+
+    >>> room_to_move(224, 7, 6, 1)
+    223
+    """
+    return size + zeros - dilation * (kernel - 1) - 1
 
 
 def _negative_at(room: Any) -> tuple[int, ...] | None:

@@ -19,6 +19,7 @@ from flopslib.exact import (
     is_expression,
     plain,
 )
+from flopslib.traced import Traced
 
 ACCEPTED = "an int, a SymPy expression or a NumPy integer array"
 LONGEST_REPR = 60
@@ -54,6 +55,8 @@ def whole_number(name: str, value: Any, *, minimum: int = 1) -> Any:
     """
     if isinstance(value, Sweep):
         _refuse_entry(name, value.values, value.values < minimum, minimum)
+        return value
+    if isinstance(value, Traced):
         return value
     if is_expression(value):
         return _expression(name, value, minimum)
@@ -153,18 +156,36 @@ def pair(name: str, value: Any, *, minimum: int = 1) -> tuple[Any, Any]:
     ...
     TypeError: kernel_size must be one integer or a pair of them, got (3, 5, 7)
     """
+    height, width = several(name, value, 2, minimum=minimum)
+    return height, width
+
+
+TUPLES = {1: "a tuple of one", 2: "a pair", 3: "a triple"}
+
+
+def several(name: str, value: Any, count: int, *, minimum: int = 1) -> tuple[Any, ...]:
+    """Return ``value`` as a tuple of sizes, one for each axis; a number is taken for all.
+
+    Raises:
+        TypeError: neither a number nor a tuple or list of ``count``.
+        ValueError: a number below ``minimum``.
+
+    >>> several("kernel_size", 3, 3)
+    (3, 3, 3)
+    """
     if isinstance(value, (tuple, list)):
-        if len(value) != 2:
-            raise TypeError(f"{name} must be one integer or a pair of them, got {shown(value)}")
-        first, second = (
+        if len(value) != count:
+            raise TypeError(
+                f"{name} must be one integer or {TUPLES[count]} of them, got {shown(value)}"
+            )
+        return tuple(
             whole_number(f"{name}[{at}]", entry, minimum=minimum) for at, entry in enumerate(value)
         )
-        return first, second
     try:
         side = whole_number(name, value, minimum=minimum)
     except TypeError as error:
-        raise TypeError(f"{error}; a pair of integers is right too") from None
-    return side, side
+        raise TypeError(f"{error}; {TUPLES[count]} of integers is right too") from None
+    return (side,) * count
 
 
 def flag(name: str, value: Any) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from flopslib.notation import symbols_for
+from flopslib.registry import registered
 
 __all__ = ["formula"]
 
@@ -51,7 +52,7 @@ output pixels B × C_out × H_out × W_out = B*C_out*H_out*W_out
                 f"{name} has no argument {override!r} to override; it takes {', '.join(parameters)}"
             )
     free = {n: p for n, p in parameters.items() if n not in overrides and not _keeps(p)}
-    arguments = {argument: _symbol(name, argument) for argument in free} | overrides
+    arguments = {argument: _symbol(function, argument) for argument in free} | overrides
     positional = [
         arguments.pop(n)
         for n, p in parameters.items()
@@ -64,11 +65,14 @@ def _keeps(parameter: inspect.Parameter) -> bool:
     return parameter.default is None or isinstance(parameter.default, bool)
 
 
-def _symbol(function: str, argument: str) -> Any:
+def _symbol(function: Callable[..., Any], argument: str) -> Any:
+    cost = registered().get(function.__name__)
     try:
-        symbols = symbols_for(argument)
+        known = cost is not None and cost.function is function
+        symbols = cost.symbols(argument) if cost and known else symbols_for(argument)
     except KeyError as error:
+        name = function.__name__
         raise ValueError(
-            f"{function}: {error.args[0]}; override it: formula({function}, {argument}=...)"
+            f"{name}: {error.args[0]}; override it: formula({name}, {argument}=...)"
         ) from None
     return symbols[0] if len(symbols) == 1 else symbols

@@ -7,7 +7,7 @@ import random
 from collections.abc import Iterator
 from typing import Any
 
-from flopslib.registry import PAIRS, CostFunction
+from flopslib.registry import CostFunction
 
 PRIMES = (2, 3, 5, 7)
 SPREAD = 4  # how many of the sizes are above 1 in one case: a loop runs all of them
@@ -20,7 +20,7 @@ def axes(cost: CostFunction) -> list[str]:
     return [
         axis
         for name in cost.sizes
-        for axis in ([f"{name}.0", f"{name}.1"] if name in PAIRS else [name])
+        for axis in ([f"{name}.{at}" for at in range(cost.axes(name))] if cost.axes(name) > 1 else [name])
     ]
 
 
@@ -33,7 +33,7 @@ def arguments(cost: CostFunction, sizes: dict[str, int | None]) -> dict[str, Any
     for axis, size in sizes.items():
         name = axis.partition(".")[0]
         if size is not None:
-            made[name] = (*made.get(name, ()), size) if name in PAIRS else size
+            made[name] = (*made.get(name, ()), size) if cost.axes(name) > 1 else size
     for divisor, name in cost.divisions(made):
         made[name] *= made[divisor]
     for name, least in cost.at_least.items():

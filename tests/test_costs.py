@@ -13,7 +13,6 @@ from flopslib import formula, registered, run_and_count
 from flopslib.counting import outputs_of_run
 from flopslib.notation import symbols_for
 from flopslib.reference import loops
-from flopslib.registry import PAIRS
 
 COSTS = list(registered().values())
 every_cost = pytest.mark.parametrize("cost", COSTS, ids=lambda cost: cost.name)
@@ -63,7 +62,7 @@ def test_the_formula_gives_the_integer_by_substitution(cost):
                 formulas[given] = formula(cost.function, **flags, **letters)
             symbolic = formulas[given]
             numeric = cost.function(**sizes, **flags)
-            values = dict(_symbol_values(sizes))
+            values = dict(_symbol_values(cost, sizes))
             for figure in FIGURES:
                 value = sympy.sympify(getattr(symbolic, figure)).subs(values)
                 assert value == getattr(numeric, figure), (figure, sizes, flags)
@@ -71,15 +70,15 @@ def test_the_formula_gives_the_integer_by_substitution(cost):
             assert {k: n for k, n in other.items() if n} == dict(numeric.other)
 
 
-def _symbol_values(sizes):
+def _symbol_values(cost, sizes):
     for name, value in sizes.items():
-        values = value if name in PAIRS else (value,)
-        yield from zip(symbols_for(name), values, strict=True)
+        values = value if cost.axes(name) > 1 else (value,)
+        yield from zip(cost.symbols(name), values, strict=True)
 
 
 def _axes(sizes):
     for name, value in sizes.items():
-        if name in PAIRS:
+        if isinstance(value, tuple):
             yield from ((f"{name}.{at}", entry) for at, entry in enumerate(value))
         else:
             yield name, value

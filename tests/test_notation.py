@@ -20,7 +20,7 @@ def test_letters_are_unique_and_every_argument_has_one_meaning():
 
 def test_every_row_is_used_by_some_function():
     used = {name for cost in registered().values() for name in cost.sizes}
-    used |= {"size", "kernel", "stride", "padding", "dilation"}
+    used |= {"size", "kernel", "kernel_depth", "stride", "padding", "dilation"}
     assert {name for row in notation.TABLE for name in row.arguments} == used
 
 

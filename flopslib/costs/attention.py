@@ -81,15 +81,65 @@ def multihead_attention(
     heads, queries, keys, width = sizes
     every: Any = {"batch": batch * queries, "bias": bias}
     kv_width: Any = num_kv_heads * width
-    attend = _attend_causally if causal else _attend
     steps = [
         linear(d_model, heads * width, **every).named("query projection"),
         linear(d_model, kv_width, **every).named("key projection"),
         linear(d_model, kv_width, **every).named("value projection"),
-        attend(batch, heads, queries, keys, width),
+        scaled_dot_product_attention(
+            queries, width, num_heads=heads, kv_seq_len=keys, causal=causal, batch=batch
+        ),
         linear(heads * width, d_model, **every).named("output projection"),
     ]
     return sum(steps, start=Derivation(())).named("attention")
+
+
+@cost_function(
+    at_least=AT_LEAST,
+    defaults={"kv_seq_len": DEFAULTS["kv_seq_len"]},
+    chapter="more_layers",
+    example=Example(
+        "all heads of GPT-2 small, 1024 tokens, no mask",
+        {"seq_len": 1024, "head_dim": 64, "num_heads": 12},
+    ),
+)
+def scaled_dot_product_attention(
+    seq_len: Size,
+    head_dim: Size,
+    *,
+    num_heads: Size = 1,
+    kv_seq_len: Size | None = None,
+    causal: bool = False,
+    batch: Size = 1,
+) -> Derivation:
+    """Count attention without its projections: scores, softmax, weighted sum.
+
+    It is what one fused kernel computes, and what a counter misses that does
+    not look inside.
+
+    Args:
+        seq_len: L, the new positions, which ask.
+        head_dim: d_k, the width of a head.
+        num_heads: h, the heads of the queries. How many heads the keys and
+            values have changes what is stored, and nothing here.
+        kv_seq_len: all positions that can be attended to; None: ``seq_len``.
+        causal: whether a position sees only itself and what is before it.
+        batch: B, how many sequences.
+
+    Shapes:
+        the queries and the output are (B, h, L, d_k), the scores (B, h, L, L_kv).
+
+    Raises:
+        TypeError: a size that is not a whole number, a causal that is not a bool.
+        ValueError: a size below 1, a kv_seq_len below seq_len.
+
+    Source:
+        Section 10.4 of the notes, steps 2 and 3; the chapter *More layers*.
+
+    >>> scaled_dot_product_attention(1024, 64, num_heads=12).macs
+    1610612736
+    """
+    attend = _attend_causally if causal else _attend
+    return attend(batch, num_heads, seq_len, kv_seq_len, head_dim).named("scores and sums")
 
 
 def _attend(batch: Any, heads: Any, queries: Any, keys: Any, width: Any) -> Derivation:

@@ -63,17 +63,20 @@ def conv2d(
     >>> conv2d(64, 64, (3, 3), 56, 56, groups=2, bias=False).macs
     57802752
     """
-    kernel_height, kernel_width = _sides(kernel_size)
-    terms = (exact_quotient(in_channels, groups), kernel_height, kernel_width)
-    part = primitives.dot_product(*terms)
-    shape = (batch, out_channels, out_height, out_width)
-    step = Step("conv2d", biased(part, bias), shape, unit="output pixel")
-    return Derivation((step,), "conv2d")
+    window: Any = kernel_size  # the registry has made it a pair
+    places = (out_height, out_width)
+    return _convolution(
+        "conv2d", in_channels, out_channels, window, places, groups, batch, bias, "output pixel"
+    )
 
 
-def _sides(kernel_size: Any) -> tuple[Any, Any]:
-    height, width = kernel_size  # the registry has made it a pair
-    return height, width
+def _convolution(
+    name: str, in_channels: Any, out_channels: Any, window: tuple[Any, ...],
+    places: tuple[Any, ...], groups: Any, batch: Any, bias: bool, unit: str,
+) -> Derivation:  # fmt: skip
+    part = primitives.dot_product(exact_quotient(in_channels, groups), *window)
+    step = Step(name, biased(part, bias), (batch, out_channels, *places), unit)
+    return Derivation((step,), name)
 
 
 @cost_function(
@@ -220,3 +223,174 @@ def depthwise_separable_conv2d(
         in_channels, out_channels, out_height, out_width, batch=batch, bias=bias
     )
     return (depthwise + pointwise).named("separable conv2d")
+
+
+@cost_function(
+    divides={"groups": ("in_channels", "out_channels")},
+    chapter="more_layers",
+    kernel_axes=1,
+    example=Example(
+        "the second convolution of Whisper small",
+        {"in_channels": 768, "out_channels": 768, "kernel_size": 3, "out_length": 1500},
+    ),
+)
+def conv1d(
+    in_channels: Size,
+    out_channels: Size,
+    kernel_size: Size,
+    out_length: Size,
+    *,
+    groups: Size = 1,
+    batch: Size = 1,
+    bias: bool = True,
+) -> Derivation:
+    """Count a convolution along one axis, such as time.
+
+    Args:
+        in_channels: C_in, the channels of the input.
+        out_channels: C_out, the channels of the output.
+        kernel_size: K, the length of the kernel.
+        out_length: L_out, the length of the output.
+        groups: G, the groups that both channels are split into.
+        batch: B, how many samples.
+        bias: whether one number is added to each output.
+
+    Shapes:
+        the input is (B, C_in, L_in), the weight (C_out, C_in / G, K), the output
+        (B, C_out, L_out).
+
+    Raises:
+        TypeError: a size that is not a whole number, a bias that is not a bool.
+        ValueError: a size below 1, groups that do not divide both channels.
+
+    Source:
+        Section 10.2 of the notes, with one axis less; the chapter *More layers*.
+
+    >>> conv1d(80, 384, 3, 3000).macs
+    276480000
+    """
+    return _convolution(
+        "conv1d", in_channels, out_channels, (kernel_size,), (out_length,), groups, batch, bias,
+        "output element",
+    )  # fmt: skip
+
+
+@cost_function(
+    divides={"groups": ("in_channels", "out_channels")},
+    chapter="more_layers",
+    kernel_axes=3,
+    example=Example(
+        "the first convolution of R3D-18, 16 frames",
+        {"in_channels": 3, "out_channels": 64, "kernel_size": (3, 7, 7)}
+        | {"out_depth": 16, "out_height": 56, "out_width": 56, "bias": False},
+    ),
+)
+def conv3d(
+    in_channels: Size,
+    out_channels: Size,
+    kernel_size: SizeOrPair,
+    out_depth: Size,
+    out_height: Size,
+    out_width: Size,
+    *,
+    groups: Size = 1,
+    batch: Size = 1,
+    bias: bool = True,
+) -> Derivation:
+    """Count a convolution along three axes, such as time, height and width.
+
+    Args:
+        in_channels: C_in, the channels of the input.
+        out_channels: C_out, the channels of the output.
+        kernel_size: the triple (K_d, K_h, K_w), or one number for all three.
+        out_depth: D_out, the depth of the output.
+        out_height: H_out, the height of the output.
+        out_width: W_out, the width of the output.
+        groups: G, the groups that both channels are split into.
+        batch: B, how many samples.
+        bias: whether one number is added to each output.
+
+    Shapes:
+        the input is (B, C_in, D_in, H_in, W_in), the weight
+        (C_out, C_in / G, K_d, K_h, K_w), the output (B, C_out, D_out, H_out, W_out).
+
+    Raises:
+        TypeError: a size that is not a whole number, a bias that is not a bool.
+        ValueError: a size below 1, groups that do not divide both channels.
+
+    Source:
+        Section 10.2 of the notes, with one axis more; the chapter *More layers*.
+
+    >>> conv3d(3, 64, (3, 7, 7), 16, 56, 56, bias=False).macs
+    1416167424
+    """
+    window: Any = kernel_size  # the registry has made it a triple
+    places = (out_depth, out_height, out_width)
+    return _convolution(
+        "conv3d", in_channels, out_channels, window, places, groups, batch, bias, "output voxel"
+    )
+
+
+@cost_function(
+    divides={"groups": ("in_channels", "out_channels")},
+    chapter="more_layers",
+    example=Example(
+        "the last layer of the DCGAN generator",
+        {"in_channels": 64, "out_channels": 3, "kernel_size": 4, "in_height": 32}
+        | {"in_width": 32, "out_height": 64, "out_width": 64, "bias": False},
+    ),
+)
+def conv_transpose2d(
+    in_channels: Size,
+    out_channels: Size,
+    kernel_size: SizeOrPair,
+    in_height: Size,
+    in_width: Size,
+    out_height: Size,
+    out_width: Size,
+    *,
+    groups: Size = 1,
+    batch: Size = 1,
+    bias: bool = True,
+) -> Derivation:
+    """Count a transposed convolution: each input pixel is scattered over a window of outputs.
+
+    Every product is formed and added to an output that began at 0, also where
+    the padding crops it away afterwards. So the size of the *input* decides;
+    that of the output matters for the biases only.
+
+    Args:
+        in_channels: C_in, the channels of the input.
+        out_channels: C_out, the channels of the output.
+        kernel_size: the pair (K_h, K_w), or one number for both.
+        in_height: H_in, the height of the input.
+        in_width: W_in, the width of the input.
+        out_height: H_out, the height of the output.
+        out_width: W_out, the width of the output.
+        groups: G, the groups that both channels are split into; an input
+            channel reaches the C_out / G output channels of its own group.
+        batch: B, how many images.
+        bias: whether one number is added to each output.
+
+    Shapes:
+        the input is (B, C_in, H_in, W_in), the weight (C_in, C_out / G, K_h, K_w),
+        the output (B, C_out, H_out, W_out).
+
+    Raises:
+        TypeError: a size that is not a whole number, a bias that is not a bool.
+        ValueError: a size below 1, groups that do not divide both channels.
+
+    Source:
+        not in the notes; the chapter *More layers*.
+
+    >>> conv_transpose2d(64, 3, 4, 32, 32, 64, 64, bias=False).macs
+    3145728
+    """
+    window: Any = kernel_size  # the registry has made it a pair
+    part = primitives.scatter(exact_quotient(out_channels, groups), *window)
+    shape = (batch, in_channels, in_height, in_width)
+    steps = [Step("scatter", (part,), shape, unit="input pixel")]
+    if bias:
+        shape = (batch, out_channels, out_height, out_width)
+        steps.append(Step("bias", (primitives.bias(),), shape, unit="output pixel"))
+    return Derivation(tuple(steps), "transposed conv2d")

@@ -81,3 +81,20 @@ def multihead_attention(
         joined = [list(chain(*pieces)) for pieces in zip(*found, strict=True)]
         y.append(linear(joined, w_out, b_out))
     return y
+
+
+def _scaled_operands(
+    seq_len: int, head_dim: int, num_heads: int, kv_seq_len: int, causal: bool, batch: int
+) -> Operands:
+    past = (batch, num_heads, kv_seq_len, head_dim)
+    queries = (batch, num_heads, seq_len, head_dim)
+    return {"queries": queries, "keys": past, "values": past}, {"causal": causal}
+
+
+@runs_on(_scaled_operands, inputs=("queries", "keys", "values"))
+def scaled_dot_product_attention(queries: Any, keys: Any, values: Any, causal: bool) -> Any:
+    """Let every head attend to keys and values of its own."""
+    return [
+        [attend(*head, causal) for head in zip(*sample, strict=True)]
+        for sample in zip(queries, keys, values, strict=True)
+    ]

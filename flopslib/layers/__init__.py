@@ -1,0 +1,114 @@
+"""Layers that know their shapes: torch's names, arguments and defaults, and no numbers inside.
+
+>>> from flopslib import count
+>>> from flopslib.layers import Conv2d
+>>> count(Conv2d(3, 64, 7, stride=2, padding=3, bias=False), (1, 3, 224, 224)).macs
+118013952
+"""
+
+from flopslib.layers.attention import (
+    MultiheadAttention,
+    RelativePositionBias,
+    RotaryEmbedding,
+    ScaledDotProductAttention,
+    SelfAttention,
+    ShiftedWindowAttention,
+)
+from flopslib.layers.blocks import SqueezeExcitation, SwiGLU
+from flopslib.layers.combinators import (
+    Add,
+    Concat,
+    Multiply,
+    NotRun,
+    Residual,
+    Sequential,
+    Shared,
+)
+from flopslib.layers.convolution import Conv1d, Conv2d, Conv3d, ConvTranspose2d
+from flopslib.layers.elementwise import (
+    GELU,
+    Dropout,
+    Hardsigmoid,
+    Hardswish,
+    Identity,
+    LearnedPositions,
+    PositionEmbedding,
+    Product,
+    ReLU,
+    ReLU6,
+    Scale,
+    Sigmoid,
+    SiLU,
+    Sum,
+)
+from flopslib.layers.layer import Layer, ShapeError
+from flopslib.layers.linear import Embedding, Linear
+from flopslib.layers.normalization import BatchNorm2d, GroupNorm, LayerNorm, RMSNorm
+from flopslib.layers.pooling import AdaptiveAvgPool2d, AvgPool2d, MaxPool2d
+from flopslib.layers.shape import (
+    ChannelShuffle,
+    ClassToken,
+    Flatten,
+    Mean,
+    Pad,
+    Permute,
+    Select,
+    Slice,
+    Unflatten,
+)
+
+__all__ = [
+    "GELU",
+    "AdaptiveAvgPool2d",
+    "Add",
+    "AvgPool2d",
+    "BatchNorm2d",
+    "ChannelShuffle",
+    "ClassToken",
+    "Concat",
+    "Conv1d",
+    "Conv2d",
+    "Conv3d",
+    "ConvTranspose2d",
+    "Dropout",
+    "Embedding",
+    "Flatten",
+    "GroupNorm",
+    "Hardsigmoid",
+    "Hardswish",
+    "Identity",
+    "Layer",
+    "LayerNorm",
+    "LearnedPositions",
+    "Linear",
+    "MaxPool2d",
+    "Mean",
+    "MultiheadAttention",
+    "Multiply",
+    "NotRun",
+    "Pad",
+    "Permute",
+    "PositionEmbedding",
+    "Product",
+    "RMSNorm",
+    "ReLU",
+    "ReLU6",
+    "RelativePositionBias",
+    "Residual",
+    "RotaryEmbedding",
+    "Scale",
+    "ScaledDotProductAttention",
+    "Select",
+    "SelfAttention",
+    "Sequential",
+    "ShapeError",
+    "Shared",
+    "ShiftedWindowAttention",
+    "SiLU",
+    "Sigmoid",
+    "Slice",
+    "SqueezeExcitation",
+    "Sum",
+    "SwiGLU",
+    "Unflatten",
+]

@@ -1,0 +1,211 @@
+"""Layers that treat every number by itself: activations, dropout, learnt factors and terms."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from flopslib import primitives
+from flopslib.layers.arguments import flag, size
+from flopslib.layers.layer import Formula, Layer, Shape
+from flopslib.layers.operations import each
+
+
+class _Activation(Layer):
+    OPTIONS: ClassVar[Any]
+
+    def _formula(self, x: Shape, y: Shape) -> Formula:
+        return each, x, self.OPTIONS
+
+
+class _InPlace(_Activation):
+    def __init__(self, inplace: bool = False) -> None:
+        self._set(inplace=flag("inplace", inplace))
+
+
+class ReLU(_InPlace):
+    """max(x, 0), as torch.nn.ReLU: one comparison a number."""
+
+    OPTIONS = (("operation", primitives.relu),)
+
+
+class ReLU6(_InPlace):
+    """x between 0 and 6, as torch.nn.ReLU6: two comparisons a number."""
+
+    OPTIONS = (("operation", primitives.relu6),)
+
+
+class SiLU(_InPlace):
+    """x · sigmoid(x), as torch.nn.SiLU."""
+
+    OPTIONS = (("operation", primitives.silu),)
+
+
+class Hardswish(_InPlace):
+    """x · hardsigmoid(x), as torch.nn.Hardswish."""
+
+    OPTIONS = (("operation", primitives.hardswish),)
+
+
+class Hardsigmoid(_InPlace):
+    """A straight line in place of the sigmoid, as torch.nn.Hardsigmoid."""
+
+    OPTIONS = (("operation", primitives.hardsigmoid),)
+
+
+class Sigmoid(_Activation):
+    """1 / (1 + exp(−x)), as torch.nn.Sigmoid."""
+
+    OPTIONS = (("operation", primitives.sigmoid),)
+
+
+class GELU(_Activation):
+    """GELU as torch.nn.GELU, exact or by tanh.
+
+    >>> from flopslib import count
+    >>> count(GELU(), (10,)).other["erfs"], count(GELU("tanh"), (10,)).other["erfs"]
+    (10, 0)
+    """
+
+    def __init__(self, approximate: str = "none") -> None:
+        if approximate not in ("none", "tanh"):
+            raise ValueError(f"approximate must be 'none' or 'tanh', got {approximate!r}")
+        self._set(approximate=approximate)
+
+    def _formula(self, x: Shape, y: Shape) -> Formula:
+        by_tanh = self.approximate == "tanh"
+        return each, x, (("operation", primitives.gelu_tanh if by_tanh else primitives.gelu),)
+
+
+class Sum(_Activation):
+    """The sum of two results, as the row of a residual block: one addition a number."""
+
+    OPTIONS = (("operation", primitives.residual_sum),)
+
+
+class Product(_Activation):
+    """The product of two results, as the row of a gate: one multiplication a number."""
+
+    OPTIONS = (("operation", primitives.elementwise_product),)
+
+
+class Dropout(Layer):
+    """Nothing at inference, as torch.nn.Dropout."""
+
+    def __init__(self, p: float = 0.5, inplace: bool = False) -> None:
+        if isinstance(p, bool) or not isinstance(p, int | float) or not 0 <= p <= 1:
+            raise ValueError(f"p must be a number from 0 to 1, got {p!r}")
+        self._set(p=p, inplace=flag("inplace", inplace))
+
+
+class Identity(Layer):
+    """Nothing at all, as torch.nn.Identity, which takes any arguments."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._set()
+
+    def __repr__(self) -> str:
+        return "Identity()"
+
+
+class _Learnt(Layer):
+    """A learnt array that every sample meets; its shape broadcasts to that of the input."""
+
+    WHAT: ClassVar[str]
+
+    def __init__(self, *shape: int) -> None:
+        self._set(shape=tuple(size(f"shape[{at}]", side) for at, side in enumerate(shape)))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(map(str, self.shape))})"
+
+    @property
+    def weights(self) -> dict[str, Shape]:
+        """The array."""
+        return {self.WHAT: self.shape}
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        """Leave the shape as it is."""
+        ends = zip(reversed(self.shape), reversed(input_shape), strict=False)
+        fits = len(self.shape) <= len(input_shape) and all(a in (1, b) for a, b in ends)
+        if not fits:
+            self._refuse(f"does not broadcast to an input of shape {input_shape}")
+        return input_shape
+
+
+class Scale(_Learnt):
+    """A learnt factor for each number of a shape, such as ConvNeXt's ``layer_scale``.
+
+    >>> from flopslib import count
+    >>> count(Scale(96, 1, 1), (1, 96, 56, 56)).multiplications
+    301056
+    """
+
+    WHAT = "scale"
+
+    def _formula(self, x: Shape, y: Shape) -> Formula:
+        return each, x, (("operation", primitives.elementwise_product), ("name", "learnt factor"))
+
+
+class PositionEmbedding(_Learnt):
+    """A learnt term for each number of a shape, such as ViT's (1, positions, width).
+
+    >>> from flopslib import count
+    >>> report = count(PositionEmbedding(1, 197, 768), (1, 197, 768))
+    >>> report.additions, report.parameters
+    (151296, 151296)
+    """
+
+    WHAT = "position"
+
+    def _formula(self, x: Shape, y: Shape) -> Formula:
+        return each, x, _POSITION_SUM
+
+
+class LearnedPositions(Layer):
+    """A table of vectors, of which a sequence adds as many as it is long, as GPT does.
+
+    Args:
+        num_positions: how many there are at most.
+        embedding_dim: the width of a position.
+        cache: how many positions of the sequence came before.
+
+    Shapes:
+        (…, L, embedding_dim) → the same; L + cache is at most num_positions
+
+    >>> LearnedPositions(1024, 768).output_shape((1, 1025, 768))
+    Traceback (most recent call last):
+    ...
+    flopslib.layers.layer.ShapeError: LearnedPositions(1024, 768) needs at most 1024 positions \
+at dimension 1, got 1025 in (1, 1025, 768)
+    """
+
+    def __init__(self, num_positions: int, embedding_dim: int, cache: int = 0) -> None:
+        self._set(
+            num_positions=size("num_positions", num_positions),
+            embedding_dim=size("embedding_dim", embedding_dim),
+            cache=size("cache", cache, minimum=0),
+        )
+
+    @property
+    def weights(self) -> dict[str, Shape]:
+        """The table."""
+        return {"weight": (self.num_positions, self.embedding_dim)}
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        """Leave the shape as it is."""
+        if len(input_shape) < 2:
+            self._refuse(f"needs an input of shape (…, L, E), got {input_shape}")
+        self._check_size(input_shape, -1, self.embedding_dim, "features")
+        if input_shape[-2] + self.cache > self.num_positions:
+            place, after = len(input_shape) - 2, f" after {self.cache}" if self.cache else ""
+            self._refuse(
+                f"needs at most {self.num_positions} positions at dimension {place}, "
+                f"got {input_shape[-2]}{after} in {input_shape}"
+            )
+        return input_shape
+
+    def _formula(self, x: Shape, y: Shape) -> Formula:
+        return each, x, _POSITION_SUM
+
+
+_POSITION_SUM = (("operation", primitives.residual_sum), ("name", "position sum"))

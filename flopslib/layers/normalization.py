@@ -1,0 +1,201 @@
+"""Normalisations: over a batch, a position, a group of channels."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from flopslib import primitives
+from flopslib.derivation import Part
+from flopslib.layers.arguments import divides, flag, size
+from flopslib.layers.layer import Formula, Layer, Shape
+from flopslib.layers.operations import each, rows
+
+
+class BatchNorm2d(Layer):
+    """At inference x · s + t for every number, as torch.nn.BatchNorm2d.
+
+    The running mean and variance are not learnt, and so no parameters.
+
+    Shapes:
+        (N, C, H, W) → (N, C, H, W)
+
+    >>> BatchNorm2d(64).parameters
+    128
+    """
+
+    def __init__(
+        self,
+        num_features: int,
+        eps: float = 1e-05,
+        momentum: float | None = 0.1,
+        affine: bool = True,
+        track_running_stats: bool = True,
+    ) -> None:
+        self._set(
+            num_features=size("num_features", num_features),
+            eps=eps,
+            momentum=momentum,
+            affine=flag("affine", affine),
+            track_running_stats=flag("track_running_stats", track_running_stats),
+        )
+        if not self.track_running_stats:
+            raise ValueError(
+                "track_running_stats must be True, got False: "
+                "the statistics of a batch are not counted"
+            )
+
+    @property
+    def weights(self) -> dict[str, Shape]:
+        """γ and β, if they are learnt."""
+        shape = (self.num_features,)
+        return {"weight": shape, "bias": shape} if self.affine else {}
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        """Leave the shape as it is."""
+        self._check_rank(input_shape, {4: "(N, C, H, W)"})
+        self._check_size(input_shape, 1, self.num_features, "channels")
+        return input_shape
+
+    def _formula(self, x: Shape, y: Shape) -> Formula:
+        return each, x, _BATCH_NORM
+
+
+_BATCH_NORM = (("operation", primitives.batch_norm),)
+
+
+class _OverLast(Layer):
+    OPERATION: ClassVar[Callable[..., Part]]
+
+    @property
+    def weights(self) -> dict[str, Shape]:
+        """The factors (and terms) of the normalised axes, if they are learnt."""
+        shape: Shape = self.normalized_shape
+        names = [name for name, present in self._flags() if present]
+        return dict.fromkeys(names, shape)
+
+    def _flags(self) -> tuple[tuple[str, bool], ...]:
+        raise NotImplementedError
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        """Leave the shape as it is."""
+        axes = self.normalized_shape
+        if input_shape[-len(axes) :] != axes:
+            self._refuse(f"needs an input that ends in {axes}, got {input_shape}")
+        return input_shape
+
+    def _formula(self, x: Shape, y: Shape) -> Formula:
+        axes = self.normalized_shape
+        sizes = (math.prod(axes), *x[: -len(axes)])
+        options = (("operation", type(self).OPERATION), ("unit", "position"))
+        return rows, sizes, options + self._flags()
+
+
+def _axes(normalized_shape: Any) -> Shape:
+    if isinstance(normalized_shape, (tuple, list)):
+        if not normalized_shape:
+            raise ValueError("normalized_shape must have at least one axis, got ()")
+        named = enumerate(normalized_shape)
+        return tuple(size(f"normalized_shape[{at}]", side) for at, side in named)
+    return (size("normalized_shape", normalized_shape),)
+
+
+class LayerNorm(_OverLast):
+    """Layer normalisation over the last axes, as torch.nn.LayerNorm.
+
+    Shapes:
+        (…, *normalized_shape) → the same
+
+    >>> LayerNorm(768).parameters, LayerNorm(768, bias=False).parameters
+    (1536, 768)
+    """
+
+    OPERATION = staticmethod(primitives.layer_norm)
+
+    def __init__(
+        self,
+        normalized_shape: int | tuple[int, ...],
+        eps: float = 1e-05,
+        elementwise_affine: bool = True,
+        bias: bool = True,
+    ) -> None:
+        self._set(
+            normalized_shape=_axes(normalized_shape),
+            eps=eps,
+            elementwise_affine=flag("elementwise_affine", elementwise_affine),
+            bias=flag("bias", bias),
+        )
+
+    def _flags(self) -> tuple[tuple[str, bool], ...]:
+        learnt = self.elementwise_affine
+        return (("weight", learnt), ("bias", learnt and self.bias))
+
+
+class RMSNorm(_OverLast):
+    """Root-mean-square normalisation over the last axes, as torch.nn.RMSNorm.
+
+    Shapes:
+        (…, *normalized_shape) → the same
+
+    >>> RMSNorm(4096).parameters
+    4096
+    """
+
+    OPERATION = staticmethod(primitives.rms_norm)
+
+    def __init__(
+        self,
+        normalized_shape: int | tuple[int, ...],
+        eps: float | None = None,
+        elementwise_affine: bool = True,
+    ) -> None:
+        self._set(
+            normalized_shape=_axes(normalized_shape),
+            eps=eps,
+            elementwise_affine=flag("elementwise_affine", elementwise_affine),
+        )
+
+    def _flags(self) -> tuple[tuple[str, bool], ...]:
+        return (("weight", self.elementwise_affine),)
+
+
+class GroupNorm(Layer):
+    """Normalisation over groups of channels, as torch.nn.GroupNorm: a layer norm of each group.
+
+    Shapes:
+        (N, C, …) → the same
+
+    >>> GroupNorm(32, 256).parameters
+    512
+    """
+
+    def __init__(
+        self, num_groups: int, num_channels: int, eps: float = 1e-05, affine: bool = True
+    ) -> None:
+        self._set(
+            num_groups=size("num_groups", num_groups),
+            num_channels=size("num_channels", num_channels),
+            eps=eps,
+            affine=flag("affine", affine),
+        )
+        divides("num_groups", self.num_groups, num_channels=self.num_channels)
+
+    @property
+    def weights(self) -> dict[str, Shape]:
+        """γ and β of every channel, if they are learnt."""
+        shape = (self.num_channels,)
+        return {"weight": shape, "bias": shape} if self.affine else {}
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        """Leave the shape as it is."""
+        if len(input_shape) < 2:
+            self._refuse(f"needs an input of shape (N, C, …), got {input_shape}")
+        self._check_size(input_shape, 1, self.num_channels, "channels")
+        return input_shape
+
+    def _formula(self, x: Shape, y: Shape) -> Formula:
+        numbers = math.prod(x[1:]) // self.num_groups
+        options = (("operation", primitives.layer_norm), ("unit", "group"))
+        options += (("weight", self.affine), ("bias", self.affine))
+        return rows, (numbers, x[0], self.num_groups), options

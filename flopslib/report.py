@@ -1,0 +1,379 @@
+"""Counting a whole network: a shape goes in at the front, a report comes out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from flopslib.compiling import KINDS
+from flopslib.derivation import Derivation
+from flopslib.layers.layer import NO_COUNTS, Counts, Layer, Shape, ShapeError, joined
+from flopslib.opcount import MAIN_KINDS, OpCount
+from flopslib.sizes import shown
+
+if TYPE_CHECKING:
+    import pandas
+
+__all__ = ["Report", "Row", "count"]
+
+
+class Node:
+    """A layer at work on an input: what it made of it, and what that cost."""
+
+    __slots__ = ("input_shape", "layer", "output_shape", "parts", "total")
+
+    def __init__(self, layer: Layer, x: Shape, y: Shape, own: Counts, parts: Any) -> None:
+        """Sum up what the layer or the parts of it cost."""
+        self.layer = layer
+        self.input_shape = x
+        self.output_shape = y
+        self.parts: list[tuple[str, Node]] = parts
+        columns = zip(*[part.total for _, part in parts], strict=True)
+        self.total: Counts = tuple(map(sum, columns)) if parts else own
+
+
+def measured(layer: Layer, x: Shape, seen: dict[tuple[int, Shape], Node] | None = None) -> Node:
+    """Run a shape through a layer. What meets the same shape again is not measured again."""
+    seen = {} if seen is None else seen
+    key = (id(layer), x)  # a node keeps its layer, so no other one can get its id
+    node = seen.get(key)
+    if node is None:
+        node = seen[key] = _measured(layer, x, seen)
+    return node
+
+
+def _measured(layer: Layer, x: Shape, seen: dict[tuple[int, Shape], Node]) -> Node:
+    parts: list[tuple[str, Node]] = []
+
+    def run(name: str, part: Layer, shape: Shape) -> Shape:
+        node = seen.get((id(part), shape))
+        if node is None:
+            try:
+                node = seen[id(part), shape] = _measured(part, shape, seen)
+            except ShapeError as error:
+                raise error.inside(name) from None
+        parts.append((name, node))
+        return node.output_shape
+
+    if layer._flows():
+        return Node(layer, x, layer.flow(x, run), NO_COUNTS, parts)
+    y = layer.output_shape(x)
+    return Node(layer, x, y, layer._counts(x, y), parts)
+
+
+def count(model: Layer, input_shape: Any) -> Report:
+    """Count a network, layer by layer, for an input of a given shape.
+
+    Args:
+        model: a layer, such as ``flopslib.models.resnet50()``.
+        input_shape: the shape of the input, the batch included, such as
+            (1, 3, 224, 224) for an image or (1, 2048) for a text of tokens.
+
+    Raises:
+        TypeError: a model that is no layer, a shape that is no tuple of integers.
+        ValueError: a shape that does not fit; the message names the layer's path,
+            what it got and what it needs.
+
+    >>> from flopslib.models import resnet18
+    >>> report = count(resnet18(), (1, 3, 224, 224))
+    >>> report.macs, report.parameters
+    (1814073344, 11689512)
+    """
+    if not isinstance(model, Layer):
+        call = f"; call it: {model.__name__}()" if callable(model) else ""
+        raise TypeError(f"model must be a layer of flopslib, got {shown(model)}{call}")
+    return Report(measured(model, _checked(input_shape)))
+
+
+def _checked(input_shape: Any) -> Shape:
+    if not isinstance(input_shape, (tuple, list)):
+        raise TypeError(
+            f"input_shape must be a tuple of positive integers such as (1, 3, 224, 224), "
+            f"got {shown(input_shape)}"
+        )
+    return tuple(_side(at, side) for at, side in enumerate(input_shape))
+
+
+def _side(at: int, side: Any) -> int:
+    from flopslib.layers.arguments import size
+
+    return size(f"input_shape[{at}]", side)
+
+
+class _Counted:
+    """The figures of whatever has counts in the order of ``KINDS``."""
+
+    _counts: Counts
+
+    @property
+    def operations(self) -> OpCount:
+        """All operations as one record."""
+        named = dict(zip(KINDS, self._counts, strict=True))
+        main = {kind: named.pop(kind) for kind in MAIN_KINDS}
+        return OpCount(**main, other=named)
+
+    @property
+    def multiplications(self) -> int:
+        """Multiplications, exactly as performed."""
+        return self._counts[0]
+
+    @property
+    def additions(self) -> int:
+        """Additions and subtractions, exactly as performed."""
+        return self._counts[1]
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates, one per term of every dot product."""
+        return self._counts[2]
+
+    @property
+    def flops(self) -> int:
+        """FLOPs by the usual convention, 2 for each MAC."""
+        return 2 * self._counts[2]
+
+    @property
+    def exact_flops(self) -> int:
+        """Multiplications plus additions, exactly as performed."""
+        return self._counts[0] + self._counts[1]
+
+    @property
+    def other(self) -> Any:
+        """A read-only mapping from every other kind of operation to its count."""
+        return self.operations.other
+
+
+@dataclass(frozen=True)
+class Row(_Counted):
+    """One layer of a report.
+
+    Attributes:
+        path: where the layer is, as in "layer1.0.conv1".
+        type: the name of its class.
+        layer: the layer.
+        input_shape: the shape that went in.
+        output_shape: the shape that came out.
+        parameters: how many numbers are learnt there.
+    """
+
+    path: str
+    type: str
+    layer: Layer
+    input_shape: Shape
+    output_shape: Shape
+    parameters: int
+    _counts: Counts
+
+    @property
+    def derivation(self) -> Derivation:
+        """What the layer costs, as "per output × outputs"."""
+        return self.layer.cost(self.input_shape, self.output_shape)
+
+    def __repr__(self) -> str:
+        shape = "×".join(map(str, self.output_shape))
+        return (
+            f"{self.path or self.type}: {self.layer!r} → {shape}, "
+            f"{self.parameters:,} parameters, {self.macs:,} MACs"
+        )
+
+
+@dataclass(frozen=True)
+class Group(_Counted):
+    """Layers of a report taken together: a stage, a block, or all of one type."""
+
+    path: str
+    type: str
+    output_shape: Shape | None
+    parameters: int
+    layers: int
+    _counts: Counts
+
+
+class Report(_Counted):
+    """What a network costs, layer by layer.
+
+    Attributes:
+        input_shape: the shape that was counted.
+        output_shape: the shape that came out.
+        parameters: how many numbers are learnt.
+
+    The totals have the names they have on a derivation: ``multiplications``,
+    ``additions``, ``macs``, ``flops``, ``exact_flops``, ``other``.
+    """
+
+    def __init__(self, root: Node) -> None:
+        """Take the measured network."""
+        self._root = root
+        self._counts = root.total
+
+    @property
+    def model(self) -> Layer:
+        """The network that was counted."""
+        return self._root.layer
+
+    @property
+    def input_shape(self) -> Shape:
+        """The shape that went in."""
+        return self._root.input_shape
+
+    @property
+    def output_shape(self) -> Shape:
+        """The shape that came out."""
+        return self._root.output_shape
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers are learnt."""
+        return self._root.layer.parameters
+
+    @cached_property
+    def rows(self) -> tuple[Row, ...]:
+        """A row for each layer, in the order in which they are run."""
+        return tuple(_rows("", self._root))
+
+    @property
+    def derivation(self) -> Derivation:
+        """Everything, step by step; each step is named after its layer."""
+        steps = [_stepped(row.path, step) for row in self.rows for step in row.derivation.steps]
+        return Derivation(tuple(steps), type(self.model).__name__)
+
+    def __getitem__(self, path: str) -> Row | Group:
+        """Return a layer's row, or what the layers inside a path cost together.
+
+        Raises:
+            KeyError: there is no such path; the nearest ones are named.
+        """
+        rows = [row for row in self.rows if row.path == path]
+        if len(rows) == 1:
+            return rows[0]
+        inside = [row for row in self.rows if row.path == path or row.path.startswith(f"{path}.")]
+        if not inside:
+            import difflib
+
+            near = difflib.get_close_matches(path, [row.path for row in self.rows], cutoff=0.4)
+            hint = f"; near it are {', '.join(near)}" if near else ""
+            raise KeyError(f"no layer at {path!r}{hint}")
+        return _grouped(path, "", inside)
+
+    def groups(self, depth: int = 1) -> tuple[Row | Group, ...]:
+        """Return the parts of the network down to a depth, each with all that is inside.
+
+        >>> from flopslib.models import resnet18
+        >>> [group.path for group in count(resnet18(), (1, 3, 224, 224)).groups()][4:6]
+        ['layer1', 'layer2']
+        """
+        return tuple(_groups("", self._root, depth))
+
+    def by_type(self) -> tuple[Group, ...]:
+        """Return what the layers of each type cost together, the most expensive first."""
+        types: dict[str, list[Row]] = {}
+        for row in self.rows:
+            types.setdefault(row.type, []).append(row)
+        groups = [_grouped("", name, rows) for name, rows in types.items()]
+        return tuple(sorted(groups, key=lambda group: (-group.macs, -group.exact_flops)))
+
+    @property
+    def assumptions(self) -> tuple[str, ...]:
+        """How axes were read where there is more than one way, once for each way."""
+        said: dict[str, str] = {}
+        for row in self.rows:
+            axes = row.layer.axes(row.input_shape)
+            if axes and axes not in said:
+                said[axes] = f"{row.path or row.type} reads {row.input_shape} as {axes}"
+        return tuple(said.values())
+
+    # --- showing it; the drawing is elsewhere, and imported when it is asked for
+
+    def table(self, depth: int | None = None) -> Any:
+        """Return a table of the layers, or of the parts down to a depth."""
+        from flopslib.report_views import ReportTable
+
+        return ReportTable(self, depth)
+
+    def tree(self, depth: int | None = None) -> Any:
+        """Return the network as a tree, with the MACs and parameters of every part."""
+        from flopslib.report_views import Tree
+
+        return Tree(self._root, depth)
+
+    def markdown(self, depth: int | None = None) -> str:
+        """Return the table as Markdown."""
+        return str(self.table(depth).markdown())
+
+    def csv(self) -> str:
+        """Return every row and figure as CSV, with a header and no total."""
+        from flopslib.report_views import csv
+
+        return csv(self)
+
+    def to_frame(self) -> pandas.DataFrame:
+        """Return a pandas DataFrame, a row a layer; pandas has to be installed.
+
+        Counts past 64 bits are Python integers in a column of objects.
+        """
+        import pandas
+
+        from flopslib.report_views import records
+
+        return pandas.DataFrame(records(self)).set_index("path")
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return totals and rows as plain values, for JSON."""
+        from flopslib.report_views import as_dict
+
+        return as_dict(self)
+
+    def __repr__(self) -> str:
+        return repr(self.table(self.fitting_depth()))
+
+    def _repr_html_(self) -> str:
+        html: str = self.table(self.fitting_depth())._repr_html_()
+        return html
+
+    def fitting_depth(self, most: int = 40) -> int | None:
+        """Return how deep a table can go with so many rows; None: to every layer."""
+        if len(self.rows) <= most:
+            return None
+        depth = 1
+        while len(self.groups(depth + 1)) <= most:
+            depth += 1
+        return depth
+
+
+def _stepped(path: str, step: Any) -> Any:
+    from dataclasses import replace
+
+    return replace(step, name=joined(path, step.name) if path else step.name)
+
+
+def _rows(path: str, node: Node) -> Iterator[Row]:
+    for name, part in node.parts:
+        yield from _rows(joined(path, name), part)
+    layer, about = node.layer, (node.layer, node.input_shape, node.output_shape)
+    if not layer._flows():
+        yield Row(path, type(layer).__name__, *about, layer.parameters, node.total)
+    elif layer.own_parameters:
+        yield Row(path, type(layer).__name__, *about, layer.own_parameters, NO_COUNTS)
+
+
+def _groups(path: str, node: Node, depth: int) -> Iterator[Row | Group]:
+    if depth == 0 or not node.parts:
+        rows = list(_rows(path, node))
+        yield from (
+            rows
+            if len(rows) == 1 and rows[0].path == path
+            else [_grouped(path, type(node.layer).__name__, rows, node.output_shape)]
+        )
+        return
+    for name, part in node.parts:
+        inner = joined(path, name)
+        # a nameless part, such as the body of a residual block, is no level of its own
+        yield from _groups(inner, part, depth - 1 if name else depth)
+
+
+def _grouped(path: str, kind: str, rows: list[Row], shape: Shape | None = None) -> Group:
+    counts = tuple(map(sum, zip((0,) * len(KINDS), *(row._counts for row in rows), strict=True)))
+    parameters = sum(row.parameters for row in rows)
+    return Group(path, kind, shape, parameters, len(rows), counts)

@@ -1,0 +1,318 @@
+"""A report as a table, a tree, Markdown, CSV and plain values."""
+
+from __future__ import annotations
+
+import csv as comma_separated
+import html
+import io
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+from flopslib.derivation import Derivation, Step
+from flopslib.layers.layer import Layer, Shape
+from flopslib.opcount import OTHER_KINDS
+from flopslib.rendering import record_text, text
+
+if TYPE_CHECKING:
+    from flopslib.report import Group, Node, Report, Row
+
+#: The columns of a table, and whether their entries are figures.
+COLUMNS = {
+    "layer": False,
+    "type": False,
+    "output": False,
+    "one output × outputs": True,
+    "parameters": True,
+    "MACs": True,
+    "FLOPs": True,
+    "exact FLOPs": True,
+    "share": True,
+}
+
+SPACE = "\N{NO-BREAK SPACE}"
+
+
+def shape_text(shape: Shape | None) -> str:
+    """Write a shape.
+
+    >>> shape_text((1, 64, 112, 112))
+    '1×64×112×112'
+    """
+    return "×".join(map(str, shape)) if shape else ""
+
+
+def share_text(part: int, whole: int) -> str:
+    """Write a share in percent, and nothing where there is none.
+
+    >>> share_text(1, 8), share_text(0, 8), share_text(1, 10**6)
+    ('12.5\\xa0%', '', '<0.1\\xa0%')
+    """
+    if not part:
+        return ""
+    share = part / whole
+    return f"<0.1{SPACE}%" if share < 0.0005 else f"{share:.1%}".replace("%", f"{SPACE}%")
+
+
+def macs_text(derivation: Derivation) -> str:
+    """Write the MACs of a derivation as one output × outputs, for each step that has any.
+
+    >>> from flopslib import conv2d, linear
+    >>> macs_text(conv2d(3, 64, 7, 112, 112))
+    '147 × 802,816'
+    >>> macs_text(linear(3, 2) + linear(2, 5)), macs_text(Derivation(()))
+    ('2 products', '')
+    """
+    steps = [step for step in derivation.steps if step.macs]
+    if len(steps) > 1:
+        return f"{len(steps)} products"
+    return "".join(f"{text(step.per_output.macs)} × {text(step.outputs)}" for step in steps)
+
+
+def derivation_line(derivation: Derivation) -> str:
+    """Write a derivation in one line: what one output costs × how many, step by step.
+
+    >>> from flopslib import linear
+    >>> derivation_line(linear(3, 2))
+    '(3 multiplications, 3 additions) × 2 output elements'
+    """
+    return "; ".join(map(_step_line, derivation.steps))
+
+
+def _step_line(step: Step) -> str:
+    units = f"{text(step.outputs)} {step.unit}{'' if step.outputs == 1 else 's'}"
+    return f"({record_text(step.per_output)}) × {units}"
+
+
+class ReportTable:
+    """The layers of a report, or its parts down to a depth, with the total below.
+
+    >>> from flopslib import count
+    >>> from flopslib.layers import Linear, ReLU, Sequential
+    >>> table = count(Sequential(fc=Linear(3, 2), act=ReLU()), (1, 3)).table()
+    >>> table.rows[0][:5]
+    ['fc', 'Linear', '1×2', '3 × 2', '8']
+    """
+
+    def __init__(self, report: Report, depth: int | None = None) -> None:
+        """Take a report, and how deep to go; None: to every layer."""
+        self.report = report
+        self.entries: Sequence[Row | Group] = (
+            report.rows if depth is None else report.groups(depth)
+        )
+        self.header = list(COLUMNS)
+        self.rows = [self._row(entry) for entry in self.entries]
+
+    def _row(self, entry: Row | Group) -> list[str]:
+        derivation = getattr(entry, "derivation", None)
+        layers = getattr(entry, "layers", 1)
+        figures = (entry.parameters, entry.macs, entry.flops, entry.exact_flops)
+        return [
+            entry.path or entry.type,
+            entry.type,
+            shape_text(entry.output_shape),
+            f"{layers} layers" if derivation is None else macs_text(derivation),
+            *map(text, figures),
+            share_text(entry.macs, self.report.macs),
+        ]
+
+    @property
+    def total(self) -> list[str]:
+        """The last row."""
+        of = self.report
+        figures = (of.parameters, of.macs, of.flops, of.exact_flops)
+        ends = f"{shape_text(of.input_shape)} → {shape_text(of.output_shape)}"
+        return ["total", "", ends, "", *map(text, figures), share_text(of.macs, of.macs)]
+
+    @property
+    def notes(self) -> list[str]:
+        """What no figure above contains, and how the axes were read."""
+        other = {kind: n for kind, n in self.report.other.items() if n}
+        named = ", ".join(f"{text(n)} {kind.replace('_', ' ')}" for kind, n in other.items())
+        left_out = [f"In neither FLOP figure: {named}."] if named else []
+        return left_out + [f"{said}." for said in self.report.assumptions]
+
+    def markdown(self) -> str:
+        """Return the table as Markdown, the total in bold."""
+        rules = ["---:" if figures else "---" for figures in COLUMNS.values()]
+        bold = [f"**{cell}**" if cell else "" for cell in self.total]
+        lines = [self.header, rules, *self.rows, bold]
+        table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+        return "\n\n".join([table, *self.notes])
+
+    def __repr__(self) -> str:
+        lines = [self.header, *self.rows, self.total]
+        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+        aligned = [_aligned(line, widths) for line in lines]
+        rule = "─" * max(map(len, aligned))
+        return "\n".join(
+            [aligned[0], rule, *aligned[1:-1], rule, aligned[-1], *self.notes]
+        ).replace(SPACE, " ")
+
+    def _repr_html_(self) -> str:
+        head = "".join(f'<th scope="col">{html.escape(name)}</th>' for name in self.header)
+        body = "\n".join(
+            _html_row(row, entry.macs / max(self.report.macs, 1), _title(entry))
+            for row, entry in zip(self.rows, self.entries, strict=True)
+        )
+        foot = _html_row(self.total, 0, "")
+        notes = "".join(f'<p class="report-note">{html.escape(note)}</p>' for note in self.notes)
+        return (
+            f'<div class="report" tabindex="0" role="group" aria-label="layers and their cost">'
+            f'<table class="table"><thead><tr>{head}</tr></thead>\n'
+            f"<tbody>\n{body}\n</tbody>\n<tfoot>{foot}</tfoot></table></div>{notes}"
+        )
+
+
+def _aligned(line: list[str], widths: list[int]) -> str:
+    cells = zip(line, widths, COLUMNS.values(), strict=True)
+    padded = (cell.rjust(width) if figures else cell.ljust(width) for cell, width, figures in cells)
+    return "  ".join(padded).rstrip()
+
+
+def _title(entry: Row | Group) -> str:
+    derivation = getattr(entry, "derivation", None)
+    return "" if derivation is None else derivation_line(derivation)
+
+
+# the fall-back is for notebooks, which do not have the book's colours
+BAR = "background:linear-gradient(90deg,var(--bar,rgba(42,125,200,.3)) {share:.2%},transparent 0)"
+
+
+def _html_row(cells: list[str], share: float, title: str) -> str:
+    name, kind, output, *figures, last = map(html.escape, cells)
+    hover = f' title="{html.escape(title)}"' if title else ""
+    bar = f' style="{BAR.format(share=share)}"' if share else ""
+    numbers = "".join(f'<td class="figure">{figure}</td>' for figure in figures)
+    return (
+        f'<tr{hover}><th scope="row">{name}</th><td>{kind}</td><td>{output}</td>{numbers}'
+        f'<td class="figure"{bar}>{last}</td></tr>'
+    )
+
+
+class Tree:
+    """A network as a tree, equal neighbours drawn once.
+
+    >>> from flopslib import count
+    >>> from flopslib.layers import Linear, Sequential
+    >>> layer = Linear(4, 4)
+    >>> count(Sequential(body=Sequential(*[layer] * 3)), (1, 4)).tree()
+    Sequential(1 layer)                        60 parameters  48 MACs
+    └─ body: Sequential(3 layers)              60 parameters  48 MACs
+       └─ 0 … 2 (3 alike, each): Linear(4, 4)  20 parameters  16 MACs
+    """
+
+    def __init__(self, root: Node, depth: int | None = None) -> None:
+        """Take what was measured, and how deep to go; None: to every layer."""
+        self.lines = list(_branches("", root, depth))
+        self.root = root
+
+    def __repr__(self) -> str:
+        lines = [("", "", self.root), *self.lines]
+        labels = [f"{branch}{name}{node.layer!r}" for branch, name, node in lines]
+        width = max(map(len, labels))
+        return "\n".join(
+            f"{label:{width}}  {_of(node)}"
+            for label, (_, _, node) in zip(labels, lines, strict=True)
+        )
+
+
+def _of(node: Node) -> str:
+    return f"{text(node.layer.parameters)} parameters  {text(node.total[2])} MACs"
+
+
+def _branches(indent: str, node: Node, depth: int | None) -> Iterator[tuple[str, str, Node]]:
+    if depth == 0:
+        return
+    alike = [list(run) for _, run in groupby(_named_parts(node), key=lambda part: id(part[1]))]
+    for at, run in enumerate(alike):
+        last = at == len(alike) - 1
+        (first, part), (end, _) = run[0], run[-1]
+        name = first if len(run) == 1 else f"{first} … {end} ({len(run)} alike, each)"
+        yield f"{indent}{'└─ ' if last else '├─ '}", f"{name}: ", part
+        deeper = None if depth is None else depth - 1
+        yield from _branches(indent + ("   " if last else "│  "), part, deeper)
+
+
+def _named_parts(node: Node) -> Iterator[tuple[str, Node]]:
+    for name, part in node.parts:
+        # a nameless part, such as the body of a residual block, is no branch of its own
+        if name or not part.parts:
+            yield name or type(part.layer).__name__, part
+        else:
+            yield from _named_parts(part)
+
+
+def records(report: Report) -> list[dict[str, Any]]:
+    """Return a mapping for each row, from a column's name to a plain value.
+
+    >>> from flopslib import count
+    >>> from flopslib.layers import Linear
+    >>> records(count(Linear(3, 2), (1, 3)))[0]["macs"]
+    6
+    """
+    return [_record(row) for row in report.rows]
+
+
+def _record(row: Row) -> dict[str, Any]:
+    other = row.other
+    return {
+        "path": row.path or row.type,
+        "type": row.type,
+        "layer": repr(row.layer),
+        "input_shape": row.input_shape,
+        "output_shape": row.output_shape,
+        "parameters": row.parameters,
+        "macs": row.macs,
+        "flops": row.flops,
+        "exact_flops": row.exact_flops,
+        "multiplications": row.multiplications,
+        "additions": row.additions,
+        **{kind: other[kind] for kind in OTHER_KINDS},
+        "derivation": derivation_line(row.derivation),
+    }
+
+
+def csv(report: Report) -> str:
+    """Return every row and figure as CSV, shapes as 1x64x112x112.
+
+    >>> from flopslib import count
+    >>> from flopslib.layers import Linear
+    >>> csv(count(Linear(3, 2), (1, 3))).splitlines()[1]
+    'Linear,Linear,"Linear(3, 2)",1x3,1x2,8,6,12,12,6,6,0,0,0,0,0,\
+"(3 multiplications, 3 additions) × 2 output elements"'
+    """
+    written = io.StringIO()
+    lines = records(report)
+    names = list(lines[0]) if lines else ["path"]
+    writer = comma_separated.DictWriter(written, names, lineterminator="\n")
+    writer.writeheader()
+    for line in lines:
+        shapes = {k: "x".join(map(str, line[k])) for k in ("input_shape", "output_shape")}
+        writer.writerow(line | shapes)
+    return written.getvalue()
+
+
+def as_dict(report: Report) -> dict[str, Any]:
+    """Return totals, assumptions and rows as values that JSON can hold.
+
+    >>> from flopslib import count
+    >>> from flopslib.layers import Linear
+    >>> as_dict(count(Linear(3, 2), (1, 3)))["flops"]
+    12
+    """
+    model: Layer = report.model
+    return {
+        "model": repr(model),
+        "input_shape": report.input_shape,
+        "output_shape": report.output_shape,
+        "parameters": report.parameters,
+        "macs": report.macs,
+        "flops": report.flops,
+        "exact_flops": report.exact_flops,
+        "multiplications": report.multiplications,
+        "additions": report.additions,
+        "other": dict(report.other),
+        "assumptions": list(report.assumptions),
+        "layers": records(report),
+    }
