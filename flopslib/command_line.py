@@ -1,9 +1,9 @@
 """The command ``flopslib``: count a model, explain a layer, list what there is.
 
-    flopslib count resnet50 --input 1,3,224,224
-    flopslib count my_network.py:vgg16 --input 1,3,224,224
-    flopslib explain conv2d 3 64 7 112 112 bias=False
-    flopslib list
+flopslib count resnet50 --input 1,3,224,224
+flopslib count my_network.py:vgg16 --input 1,3,224,224
+flopslib explain conv2d 3 64 7 112 112 bias=False
+flopslib list
 """
 
 from __future__ import annotations
@@ -150,9 +150,7 @@ def _shape(written: str) -> tuple[int, ...]:
     try:
         return tuple(int(side) for side in sides if side.strip())
     except ValueError:
-        raise ValueError(
-            f"--input must be integers such as 1,3,224,224, got {written!r}"
-        ) from None
+        raise ValueError(f"--input must be integers such as 1,3,224,224, got {written!r}") from None
 
 
 def _named(option: str) -> tuple[str, Any]:
@@ -293,6 +291,7 @@ def _plain(value: Any) -> int | str:
 
 
 # --- list ------------------------------------------------------------------
+
 
 def _list(given: argparse.Namespace) -> None:
     rows = [_listed(name) for name in catalogue()]

@@ -214,6 +214,17 @@ def hardswish() -> Part:
 
 
 @_primitive
+def tanh() -> Part:
+    """Compute (e − 1) / (e + 1), with e = exp(2 · x).
+
+    >>> tanh().operations.multiplications, tanh().operations.additions
+    (1, 2)
+    """
+    other = {"divisions": 1, "exponentials": 1}
+    return Part("tanh", OpCount(multiplications=1, additions=2, other=other))
+
+
+@_primitive
 def batch_norm() -> Part:
     """At inference: compute x · s + t, with s and t folded beforehand.
 
@@ -231,6 +242,16 @@ def relu() -> Part:
     OpCount(other={'comparisons': 1})
     """
     return Part("ReLU", OpCount(other={"comparisons": 1}))
+
+
+@_primitive
+def leaky_relu() -> Part:
+    """Keep the larger of x and the constant 0.01 · x.
+
+    >>> leaky_relu().operations
+    OpCount(multiplications=1, other={'comparisons': 1})
+    """
+    return Part("leaky ReLU", OpCount(multiplications=1, other={"comparisons": 1}))
 
 
 @_primitive

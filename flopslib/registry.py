@@ -228,9 +228,10 @@ def cost_function(
     """Enrol a cost function, and check its arguments before it sees them.
 
     Sizes become positive whole numbers, ``kernel_size`` a pair of them (or as many
-    as ``kernel_axes`` says), flags bools. What ``divides`` names is checked to divide, and what ``at_least``
-    names not to be smaller. A size whose default is None may be None; what
-    ``defaults`` says it then means is what the cost function sees.
+    as ``kernel_axes`` says), flags bools. What ``divides`` names is checked to
+    divide, and what ``at_least`` names not to be smaller. A size whose default is
+    None may be None; what ``defaults`` says it then means is what the cost
+    function sees.
 
     A layer may be enrolled again from where it came, as a notebook cell does
     that is run twice.
@@ -246,7 +247,9 @@ def cost_function(
     ValueError: a cost function named 'linear' is registered already
     """
     rules: dict[str, Any] = {"divides": divides, "at_least": at_least, "defaults": defaults}
-    frozen = {name: MappingProxyType(dict(rule or {})) for name, rule in rules.items()}
+    frozen: dict[str, Any] = {
+        name: MappingProxyType(dict(rule or {})) for name, rule in rules.items()
+    }
 
     def enrol(function: Callable[P, Derivation]) -> Callable[P, Derivation]:
         unchecked: Callable[..., Derivation] = function

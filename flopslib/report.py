@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from flopslib.compiling import KINDS
 from flopslib.derivation import Derivation
-from flopslib.layers.layer import NO_COUNTS, Counts, Layer, Shape, ShapeError, joined
+from flopslib.layers.layer import Counts, Layer, Shape, ShapeError, joined
 from flopslib.opcount import MAIN_KINDS, OpCount
 from flopslib.sizes import shown
 
@@ -22,15 +23,16 @@ __all__ = ["Report", "Row", "count"]
 class Node:
     """A layer at work on an input: what it made of it, and what that cost."""
 
-    __slots__ = ("input_shape", "layer", "output_shape", "parts", "total")
+    __slots__ = ("input_shape", "layer", "output_shape", "own", "parts", "total")
 
     def __init__(self, layer: Layer, x: Shape, y: Shape, own: Counts, parts: Any) -> None:
-        """Sum up what the layer or the parts of it cost."""
+        """Sum up what the layer and the parts of it cost."""
         self.layer = layer
         self.input_shape = x
         self.output_shape = y
+        self.own = own
         self.parts: list[tuple[str, Node]] = parts
-        columns = zip(*[part.total for _, part in parts], strict=True)
+        columns = zip(own, *[part.total for _, part in parts], strict=True)
         self.total: Counts = tuple(map(sum, columns)) if parts else own
 
 
@@ -58,9 +60,27 @@ def _measured(layer: Layer, x: Shape, seen: dict[tuple[int, Shape], Node]) -> No
         return node.output_shape
 
     if layer._flows():
-        return Node(layer, x, layer.flow(x, run), NO_COUNTS, parts)
-    y = layer.output_shape(x)
+        y = _shape_of(layer, layer.flow(x, run))
+        _check_kept(layer, parts)
+        return Node(layer, x, y, layer._counts(x, y), parts)
+    y = _shape_of(layer, layer.output_shape(x))
     return Node(layer, x, y, layer._counts(x, y), parts)
+
+
+def _shape_of(layer: Layer, shape: Any) -> Shape:
+    if type(shape) is tuple and all(type(side) is int for side in shape):
+        return shape
+    raise TypeError(f"the output of {layer!r} must be a tuple of integers, got {shown(shape)}")
+
+
+def _check_kept(layer: Layer, parts: list[tuple[str, Node]]) -> None:
+    """Refuse a layer that a container runs and has not kept: its weights would be lost."""
+    if type(layer).__module__.startswith("flopslib."):
+        return
+    kept = {id(part) for part in layer.kept}
+    for name, part in parts:
+        if id(part.layer) not in kept and part.layer.parameters:
+            raise TypeError(f"{layer!r} runs {name} without keeping it: give it to _set")
 
 
 def count(model: Layer, input_shape: Any) -> Report:
@@ -81,10 +101,18 @@ def count(model: Layer, input_shape: Any) -> Report:
     >>> report.macs, report.parameters
     (1814073344, 11689512)
     """
-    if not isinstance(model, Layer):
-        call = f"; call it: {model.__name__}()" if callable(model) else ""
-        raise TypeError(f"model must be a layer of flopslib, got {shown(model)}{call}")
-    return Report(measured(model, _checked(input_shape)))
+    return Report(measured(_layer(model), _checked(input_shape)))
+
+
+def _layer(model: Any) -> Layer:
+    if isinstance(model, Layer):
+        return model
+    hint = ""
+    if any(base.__module__.startswith("torch.") for base in type(model).__mro__):
+        hint = "; that is a module of torch: build it from flopslib.layers by the same names"
+    elif isinstance(model, type) or hasattr(model, "__name__"):
+        hint = f"; call it: {model.__name__}()"
+    raise TypeError(f"model must be a layer of flopslib, got {shown(model)}{hint}")
 
 
 def _checked(input_shape: Any) -> Shape:
@@ -245,10 +273,9 @@ class Report(_Counted):
         Raises:
             KeyError: there is no such path; the nearest ones are named.
         """
-        rows = [row for row in self.rows if row.path == path]
-        if len(rows) == 1:
-            return rows[0]
-        inside = [row for row in self.rows if row.path == path or row.path.startswith(f"{path}.")]
+        inside = [row for row in self.rows if f"{row.path}.".startswith(f"{path}.")]
+        if len(inside) == 1 and inside[0].path == path:
+            return inside[0]
         if not inside:
             import difflib
 
@@ -348,14 +375,16 @@ def _stepped(path: str, step: Any) -> Any:
     return replace(step, name=joined(path, step.name) if path else step.name)
 
 
-def _rows(path: str, node: Node) -> Iterator[Row]:
+def _rows(path: str, node: Node, owned: bool = True) -> Iterator[Row]:
+    kept = Counter(id(layer) for layer in node.layer.kept)
     for name, part in node.parts:
-        yield from _rows(joined(path, name), part)
+        # what is kept once and run again has its weights already
+        yield from _rows(joined(path, name), part, owned and kept[id(part.layer)] > 0)
+        kept[id(part.layer)] -= 1
     layer, about = node.layer, (node.layer, node.input_shape, node.output_shape)
-    if not layer._flows():
-        yield Row(path, type(layer).__name__, *about, layer.parameters, node.total)
-    elif layer.own_parameters:
-        yield Row(path, type(layer).__name__, *about, layer.own_parameters, NO_COUNTS)
+    parameters = layer.own_parameters if layer._flows() else layer.parameters
+    if not layer._flows() or parameters or any(node.own):
+        yield Row(path, type(layer).__name__, *about, parameters if owned else 0, node.own)
 
 
 def _groups(path: str, node: Node, depth: int) -> Iterator[Row | Group]:

@@ -97,9 +97,7 @@ class ReportTable:
     def __init__(self, report: Report, depth: int | None = None) -> None:
         """Take a report, and how deep to go; None: to every layer."""
         self.report = report
-        self.entries: Sequence[Row | Group] = (
-            report.rows if depth is None else report.groups(depth)
-        )
+        self.entries: Sequence[Row | Group] = report.rows if depth is None else report.groups(depth)
         self.header = list(COLUMNS)
         self.rows = [self._row(entry) for entry in self.entries]
 

@@ -86,6 +86,8 @@ GIVEN = {
     "gelu_tanh": lambda t, n: (t.number(1),),
     "sigmoid": lambda t, n: (t.number(1),),
     "silu": lambda t, n: (t.number(1),),
+    "tanh": lambda t, n: (t.number(1),),
+    "leaky_relu": lambda t, n: (t.number(-1),),
     "hardsigmoid": lambda t, n: (t.number(-9),),
     "hardswish": lambda t, n: (t.number(9),),
     "batch_norm": lambda t, n: (t.number(1), t.number(2), t.number(3)),

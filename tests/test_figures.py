@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from flopslib import figures, linear, palette, transformer_layer
+from flopslib import count, figures, linear, palette, transformer_layer
 from flopslib.book.inline_svg import figure_html
+from flopslib.models import vit_b_16
 from flopslib.tables import conventions_table, notation_table
 
 CSS = (Path(__file__).parents[1] / "chapters" / "_static" / "book.css").read_text()
@@ -30,6 +31,9 @@ def drawn():
         "terms": figures.terms_per_token([1, 4, 8]),
         "crossings": figures.crossings([8, 16], [8, 16, 32, 64]),
         "error": figures.approximation_error([0.1, 1, 10], 100),
+        "patches": figures.patches_picture(4, 2, width=2),
+        "vit shares": figures.vit_shares(vit_b_16, [224, 1088]),
+        "vit growth": figures.vit_growth([16, 32], [512, 1024, 2048]),
     }
 
 
@@ -137,6 +141,38 @@ class TestData:
         assert data["errors"]["24d², no mask"] == [pytest.approx(20)]
         assert data["errors"]["24d², causal"] == [pytest.approx(100 * 302 / 2702)]
         assert data["errors"]["12d², no mask"] == [pytest.approx(60)]
+
+    def test_patches(self):
+        # 3 patches a side of 2 * 2 pixels; 9 patches, 5 numbers for each, and the class token
+        data = figures.patches_data(6, 2, width=5)
+        assert data == {"across": 3, "pixels": 4, "width": 5, "positions": 10, "macs": 9 * 5 * 4}
+
+    def test_the_parts_of_a_vision_transformer(self):
+        # patches and head; 4 and 8 squares of d² for each of 197 positions; 2 d for each pair
+        parts = figures.vit_parts(count(vit_b_16(), (1, 3, 224, 224)))
+        assert parts == {
+            "patches and head": 196 * 768 * 768 + 768 * 1000,
+            "projections": 12 * 197 * 4 * 768**2,
+            "scores and weighted sum": 12 * 197**2 * 2 * 768,
+            "feed-forward": 12 * 197 * 8 * 768**2,
+        }
+
+    def test_vit_shares(self):
+        # 14² + 1 and 68² + 1 positions; the square is L / (L + 6d) of the layers
+        data = figures.vit_shares_data(vit_b_16, [224, 1088])
+        assert data["positions"] == [197, 4625]
+        for at, positions in enumerate(data["positions"]):
+            layers = 1 - data["shares"]["patches and head"][at]
+            square = positions / (positions + 6 * 768)
+            assert data["shares"]["scores and weighted sum"][at] == pytest.approx(square * layers)
+
+    def test_vit_growth(self):
+        # 7² + 1 positions: 49 patches of 3072 numbers, 12 layers, the head
+        data = figures.vit_growth_data([32], [224])
+        layers = 12 * (50 * 12 * 768**2 + 2 * 50**2 * 768)
+        assert data["macs"] == {32: [49 * 3072 * 768 + layers + 768 * 1000]}
+        # (side / 32)² + 1 = 6 * 768
+        assert (data["crossings"][32] / 32) ** 2 + 1 == pytest.approx(6 * 768)
 
 
 @every_figure

@@ -3,3 +3,4 @@
 from flopslib.figures.convolution import *  # noqa: F403
 from flopslib.figures.dense import *  # noqa: F403
 from flopslib.figures.transformer import *  # noqa: F403
+from flopslib.figures.vision import *  # noqa: F403

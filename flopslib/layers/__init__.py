@@ -14,7 +14,7 @@ from flopslib.layers.attention import (
     SelfAttention,
     ShiftedWindowAttention,
 )
-from flopslib.layers.blocks import SqueezeExcitation, SwiGLU
+from flopslib.layers.blocks import Conv2dNormActivation, SqueezeExcitation, SwiGLU
 from flopslib.layers.combinators import (
     Add,
     Concat,
@@ -31,6 +31,7 @@ from flopslib.layers.elementwise import (
     Hardsigmoid,
     Hardswish,
     Identity,
+    LeakyReLU,
     LearnedPositions,
     PositionEmbedding,
     Product,
@@ -39,11 +40,21 @@ from flopslib.layers.elementwise import (
     Scale,
     Sigmoid,
     SiLU,
+    Softmax,
+    StochasticDepth,
     Sum,
+    Tanh,
 )
 from flopslib.layers.layer import Layer, ShapeError
 from flopslib.layers.linear import Embedding, Linear
-from flopslib.layers.normalization import BatchNorm2d, GroupNorm, LayerNorm, RMSNorm
+from flopslib.layers.normalization import (
+    BatchNorm1d,
+    BatchNorm2d,
+    GroupNorm,
+    LayerNorm,
+    LayerNorm2d,
+    RMSNorm,
+)
 from flopslib.layers.pooling import AdaptiveAvgPool2d, AvgPool2d, MaxPool2d
 from flopslib.layers.shape import (
     ChannelShuffle,
@@ -55,6 +66,7 @@ from flopslib.layers.shape import (
     Select,
     Slice,
     Unflatten,
+    ZeroPad2d,
 )
 
 __all__ = [
@@ -62,12 +74,14 @@ __all__ = [
     "AdaptiveAvgPool2d",
     "Add",
     "AvgPool2d",
+    "BatchNorm1d",
     "BatchNorm2d",
     "ChannelShuffle",
     "ClassToken",
     "Concat",
     "Conv1d",
     "Conv2d",
+    "Conv2dNormActivation",
     "Conv3d",
     "ConvTranspose2d",
     "Dropout",
@@ -79,6 +93,8 @@ __all__ = [
     "Identity",
     "Layer",
     "LayerNorm",
+    "LayerNorm2d",
+    "LeakyReLU",
     "LearnedPositions",
     "Linear",
     "MaxPool2d",
@@ -107,8 +123,12 @@ __all__ = [
     "SiLU",
     "Sigmoid",
     "Slice",
+    "Softmax",
     "SqueezeExcitation",
+    "StochasticDepth",
     "Sum",
     "SwiGLU",
+    "Tanh",
     "Unflatten",
+    "ZeroPad2d",
 ]

@@ -7,7 +7,7 @@ from typing import Any
 
 from flopslib.sizes import TUPLES, flag, shown
 
-__all__ = ["axis", "divides", "flag", "per_axis", "size", "untouched"]
+__all__ = ["axes", "axis", "divides", "flag", "per_axis", "size", "untouched"]
 
 
 def size(name: str, value: Any, minimum: int = 1) -> int:
@@ -36,7 +36,7 @@ def _wanted(minimum: int) -> str:
 
 def _whole(name: str, value: Any, minimum: int) -> int:
     try:
-        if isinstance(value, bool) or getattr(value, "ndim", 0):
+        if isinstance(value, bool) or getattr(value, "ndim", False):
             raise TypeError
         return operator.index(value)
     except TypeError:
@@ -78,6 +78,20 @@ def axis(name: str, value: Any) -> int:
         return operator.index(value)
     except TypeError:
         raise TypeError(f"{name} must be an integer, got {value!r}") from None
+
+
+def axes(name: str, value: Any) -> tuple[int, ...]:
+    """Return several whole numbers of any sign.
+
+    Raises:
+        TypeError: not a tuple or a list of whole numbers.
+
+    >>> axes("dims", (0, 2, -1))
+    (0, 2, -1)
+    """
+    if not isinstance(value, (tuple, list)):
+        raise TypeError(f"{name} must be a tuple of integers, got {shown(value)}")
+    return tuple(axis(f"{name}[{at}]", entry) for at, entry in enumerate(value))
 
 
 def divides(divisor_name: str, divisor: int, **values: int) -> None:

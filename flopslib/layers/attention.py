@@ -259,7 +259,7 @@ class RelativePositionBias(Layer):
     507
     """
 
-    def __init__(self, window_size: int | tuple[int, int], num_heads: int) -> None:
+    def __init__(self, window_size: int | tuple[int, ...], num_heads: int) -> None:
         self._set(
             window_size=per_axis("window_size", window_size, 2),
             num_heads=size("num_heads", num_heads),
@@ -297,6 +297,8 @@ class ShiftedWindowAttention(Layer):
         num_heads: int,
         qkv_bias: bool = True,
         proj_bias: bool = True,
+        attention_dropout: float = 0.0,
+        dropout: float = 0.0,
     ) -> None:
         dim, num_heads = size("dim", dim), size("num_heads", num_heads)
         divides("num_heads", num_heads, dim=dim)
@@ -308,6 +310,8 @@ class ShiftedWindowAttention(Layer):
             num_heads=num_heads,
             qkv_bias=qkv_bias,
             proj_bias=proj_bias,
+            attention_dropout=attention_dropout,
+            dropout=dropout,
             parts=(
                 ("qkv", Linear(dim, 3 * dim, qkv_bias)),
                 ("position_bias", RelativePositionBias(window, num_heads)),

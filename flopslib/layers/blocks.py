@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from flopslib.layers.arguments import flag, size
-from flopslib.layers.combinators import PRODUCT
+from flopslib.layers.arguments import flag, per_axis, size
+from flopslib.layers.combinators import PRODUCT, Sequential
 from flopslib.layers.convolution import Conv2d
 from flopslib.layers.elementwise import ReLU, Sigmoid, SiLU
 from flopslib.layers.layer import Layer, Run, Shape
 from flopslib.layers.linear import Linear
+from flopslib.layers.normalization import BatchNorm2d
 from flopslib.layers.pooling import AdaptiveAvgPool2d
 
-SILU = SiLU()
+SILU, MEAN = SiLU(), AdaptiveAvgPool2d(1)
 
 
 class SwiGLU(Layer):
@@ -53,8 +54,63 @@ class SwiGLU(Layer):
         return run("down_proj", down, hidden)
 
 
+class Conv2dNormActivation(Sequential):
+    """A convolution, a norm and an activation, as torchvision.ops has it.
+
+    Args:
+        in_channels: C_in.
+        out_channels: C_out.
+        kernel_size: one number or a pair.
+        stride: one number or a pair.
+        padding: None keeps the plane as it is at stride 1.
+        groups: the groups of the convolution.
+        norm_layer: what takes the channels and gives a norm; None: no norm.
+        activation_layer: what gives an activation; None: none.
+        dilation: one number or a pair.
+        inplace: is kept, and changes no count.
+        bias: None: a bias if, and only if, there is no norm.
+
+    >>> Conv2dNormActivation(3, 32, stride=2).output_shape((1, 3, 224, 224))
+    (1, 32, 112, 112)
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int | tuple[int, int] = 3,
+        stride: int | tuple[int, int] = 1,
+        padding: int | tuple[int, int] | str | None = None,
+        groups: int = 1,
+        norm_layer: Any = BatchNorm2d,
+        activation_layer: Any = ReLU,
+        dilation: int | tuple[int, int] = 1,
+        inplace: bool | None = True,
+        bias: bool | None = None,
+    ) -> None:
+        kernel = per_axis("kernel_size", kernel_size, 2)
+        spread = per_axis("dilation", dilation, 2)
+        if padding is None:
+            padding = ((kernel[0] - 1) // 2 * spread[0], (kernel[1] - 1) // 2 * spread[1])
+        biased = norm_layer is None if bias is None else bias
+        layers: list[Layer] = [
+            Conv2d(in_channels, out_channels, kernel, stride, padding, dilation, groups, biased)
+        ]
+        if norm_layer is not None:
+            layers.append(_built("norm_layer", norm_layer, out_channels))
+        if activation_layer is not None:
+            layers.append(_built("activation_layer", activation_layer))
+        super().__init__(*layers)
+
+    def __repr__(self) -> str:
+        inside = ", ".join(map(repr, self))
+        return f"Conv2dNormActivation({inside})"
+
+
 class SqueezeExcitation(Layer):
     """Weigh the channels by what a small network makes of their means, as torchvision.ops has it.
+
+    The activations are layers, or anything that returns one when it is called.
 
     Shapes:
         (N, C, H, W) → the same
@@ -75,27 +131,23 @@ class SqueezeExcitation(Layer):
         self._set(
             input_channels=channels,
             squeeze_channels=narrow,
-            activation=activation,
-            scale_activation=scale_activation,
-            parts=(
-                ("avgpool", AdaptiveAvgPool2d(1)),
-                ("fc1", Conv2d(channels, narrow, 1)),
-                ("activation", _built("activation", activation)),
-                ("fc2", Conv2d(narrow, channels, 1)),
-                ("scale_activation", _built("scale_activation", scale_activation)),
-            ),
+            activation=_built("activation", activation),
+            scale_activation=_built("scale_activation", scale_activation),
+            fc1=Conv2d(channels, narrow, 1),
+            fc2=Conv2d(narrow, channels, 1),
         )
 
     def flow(self, x: Shape, run: Run) -> Shape:
         """Squeeze every plane to its mean, and weigh the planes."""
-        weight = x
-        for name, layer in self.parts:
-            weight = run(name, layer, weight)
+        weight = run("avgpool", MEAN, x)
+        for name in ("fc1", "activation", "fc2", "scale_activation"):
+            weight = run(name, getattr(self, name), weight)
         return run("product", PRODUCT, x)
 
 
-def _built(name: str, activation: Any) -> Layer:
-    layer = activation() if isinstance(activation, type) else activation
+def _built(name: str, given: Any, *arguments: int) -> Layer:
+    """Return a layer as it is, or call what gives one."""
+    layer = given(*arguments) if callable(given) and not isinstance(given, Layer) else given
     if not isinstance(layer, Layer):
-        raise TypeError(f"{name} must be a layer of flopslib such as ReLU, got {activation!r}")
+        raise TypeError(f"{name} must be a layer of flopslib such as ReLU, got {given!r}")
     return layer

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 from flopslib.derivation import Derivation
 from flopslib.layers.arguments import axis
 from flopslib.layers.elementwise import Product, Sum
 from flopslib.layers.layer import Counts, Layer, Run, Shape
 
-Named = tuple[tuple[str, Layer], ...]
+Named: TypeAlias = tuple[tuple[str, Layer], ...]
 
 
 def _named(layers: tuple[Any, ...], by_name: Mapping[str, Any]) -> Named:
-    if len(layers) == 1 and isinstance(layers[0], Mapping):
-        layers, by_name = (), {**layers[0], **by_name}
+    for only in layers if len(layers) == 1 else ():
+        if isinstance(only, Mapping):  # a dict of layers, as torch takes an OrderedDict
+            layers, by_name = (), {**only, **by_name}
     named = [(str(at), layer) for at, layer in enumerate(layers)] + list(by_name.items())
+    if len({name for name, _ in named}) < len(named):
+        raise ValueError(f"each layer needs a name of its own, got {[n for n, _ in named]}")
     for name, layer in named:
         if not isinstance(name, str) or not name or "." in name:
             raise ValueError(f"a layer's name must be text without a dot, got {name!r}")
@@ -27,6 +30,8 @@ def _named(layers: tuple[Any, ...], by_name: Mapping[str, Any]) -> Named:
 def _check_layer(name: str, layer: Any) -> None:
     if not isinstance(layer, Layer):
         hint = f"; call it: {layer.__name__}(…)" if isinstance(layer, type) else ""
+        if isinstance(layer, list | tuple):
+            hint = "; unpack it with a star: Sequential(*layers)"
         raise TypeError(f"{name} must be a layer of flopslib, got {layer!r}{hint}")
 
 
@@ -49,9 +54,9 @@ class _Collection(Layer):
 
     def __getitem__(self, key: int | str) -> Layer:
         """Return a layer by its number or its name."""
-        found = dict(self.children).get(key) if isinstance(key, str) else None
-        if isinstance(key, int):
-            found = self.children[key][1]
+        by_name: dict[int | str, Layer] = dict(self.children)
+        by_number = dict(zip(range(-len(self), len(self)), 2 * list(by_name.values()), strict=True))
+        found = (by_number | by_name).get(key)
         if found is None:
             known = ", ".join(name for name, _ in self.children)
             raise KeyError(f"no layer {key!r} here; there are {known}")
@@ -67,6 +72,12 @@ class Sequential(_Collection):
     >>> Sequential(hidden=Linear(784, 100), head=Linear(100, 10))["head"]
     Linear(100, 10)
     """
+
+    def __getitem__(self, key: int | str | slice) -> Layer:
+        """Return a layer by its number or its name, or the layers of a slice."""
+        if isinstance(key, slice):
+            return Sequential(dict(self.children[key]))
+        return super().__getitem__(key)
 
     def flow(self, x: Shape, run: Run) -> Shape:
         """Give each layer what the one before it returned."""
@@ -101,6 +112,9 @@ class Residual(Layer):
         for name, layer in (("body", body), ("shortcut", shortcut), ("then", then)):
             if layer is not None or name == "body":
                 _check_layer(name, layer)
+        taken = {name for name, _ in getattr(body, "children", ())} & {"shortcut", "sum", "then"}
+        if taken:
+            raise ValueError(f"a body must not call a layer {min(taken)!r}: Residual has one")
         self._set(body=body, shortcut=shortcut, then=then)
 
     def flow(self, x: Shape, run: Run) -> Shape:
@@ -145,13 +159,23 @@ class _Joined(_Collection):
     NAME: ClassVar[str]
     ROW: ClassVar[Layer]
 
+    def __init__(self, *layers: Any, **by_name: Layer) -> None:
+        super().__init__(*layers, **by_name)
+        taken = [name for name, _ in self.children if name.startswith(self.NAME)]
+        if taken:
+            raise ValueError(
+                f"a layer of {type(self).__name__} must not be called {taken[0]!r}: "
+                f"the {self.NAME}s are called so"
+            )
+
     def flow(self, x: Shape, run: Run) -> Shape:
         """Broadcast the results of all branches, as torch does, and join them one by one."""
         first, *others = [run(name, layer, x) for name, layer in self.children] or [x]
         if not others:
             self._refuse("needs two or more layers")
-        for shape in others:
-            first = run(self.NAME, self.ROW, self._broadcast(first, shape))
+        for at, shape in enumerate(others, start=1):
+            name = self.NAME if at == 1 else f"{self.NAME}{at}"
+            first = run(name, self.ROW, self._broadcast(first, shape))
         return first
 
     def _broadcast(self, left: Shape, right: Shape) -> Shape:
@@ -196,17 +220,19 @@ class Shared(_Wrapper):
     """
 
     @property
-    def parameters(self) -> int:  # type: ignore[override]
+    def parameters(self) -> int:
         """None: they are counted where they are owned."""
         return 0
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """Ask the layer."""
-        return self.layer.output_shape(input_shape)  # type: ignore[no-any-return]
+        shape: Shape = self.layer.output_shape(input_shape)
+        return shape
 
     def cost(self, input_shape: Shape, output_shape: Shape) -> Derivation:
-        """Ask the layer."""
-        return self.layer.derivation(input_shape)  # type: ignore[no-any-return]
+        """Ask the layer, everything inside it included."""
+        derivation: Derivation = self.layer.derivation(input_shape)
+        return derivation
 
     def _counts(self, x: Shape, y: Shape) -> Counts:
         from flopslib.report import measured

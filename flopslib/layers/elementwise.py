@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from flopslib import primitives
-from flopslib.layers.arguments import flag, size
+from flopslib.layers.arguments import axis, flag, size
 from flopslib.layers.layer import Formula, Layer, Shape
-from flopslib.layers.operations import each
+from flopslib.layers.operations import each, rows
 
 
 class _Activation(Layer):
@@ -58,6 +58,44 @@ class Sigmoid(_Activation):
     OPTIONS = (("operation", primitives.sigmoid),)
 
 
+class Tanh(_Activation):
+    """The hyperbolic tangent, as torch.nn.Tanh."""
+
+    OPTIONS = (("operation", primitives.tanh),)
+
+
+class LeakyReLU(_Activation):
+    """max(x, a · x), as torch.nn.LeakyReLU: a multiplication and a comparison a number."""
+
+    OPTIONS = (("operation", primitives.leaky_relu),)
+
+    def __init__(self, negative_slope: float = 0.01, inplace: bool = False) -> None:
+        self._set(negative_slope=negative_slope, inplace=flag("inplace", inplace))
+
+
+class Softmax(Layer):
+    """Weights that sum to 1 along one axis, as torch.nn.Softmax.
+
+    >>> from flopslib import count
+    >>> count(Softmax(dim=1), (2, 1000)).other["exponentials"]
+    2000
+    """
+
+    def __init__(self, dim: int) -> None:
+        self._set(dim=axis("dim", dim))
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        """Leave the shape as it is."""
+        if not -len(input_shape) <= self.dim < len(input_shape):
+            self._refuse(f"has no dimension {self.dim} in an input of shape {input_shape}")
+        return input_shape
+
+    def _formula(self, x: Shape, y: Shape) -> Formula:
+        at = self.dim % len(x)
+        options = (("operation", primitives.softmax), ("unit", "row"))
+        return rows, (x[at], *x[:at], *x[at + 1 :]), options
+
+
 class GELU(_Activation):
     """GELU as torch.nn.GELU, exact or by tanh.
 
@@ -88,13 +126,31 @@ class Product(_Activation):
     OPTIONS = (("operation", primitives.elementwise_product),)
 
 
+def probability(p: Any) -> float:
+    """Return a number from 0 to 1.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if isinstance(p, bool) or not isinstance(p, int | float) or not 0 <= p <= 1:
+        raise ValueError(f"p must be a number from 0 to 1, got {p!r}")
+    return p
+
+
 class Dropout(Layer):
     """Nothing at inference, as torch.nn.Dropout."""
 
     def __init__(self, p: float = 0.5, inplace: bool = False) -> None:
-        if isinstance(p, bool) or not isinstance(p, int | float) or not 0 <= p <= 1:
-            raise ValueError(f"p must be a number from 0 to 1, got {p!r}")
-        self._set(p=p, inplace=flag("inplace", inplace))
+        self._set(p=probability(p), inplace=flag("inplace", inplace))
+
+
+class StochasticDepth(Layer):
+    """Nothing at inference, as torchvision.ops.StochasticDepth."""
+
+    def __init__(self, p: float, mode: str) -> None:
+        if mode not in ("batch", "row"):
+            raise ValueError(f"mode must be 'batch' or 'row', got {mode!r}")
+        self._set(p=probability(p), mode=mode)
 
 
 class Identity(Layer):

@@ -6,10 +6,11 @@ import inspect
 import math
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
-from typing import Any, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 from flopslib.compiling import KINDS, compiled
 from flopslib.derivation import Derivation
+from flopslib.opcount import OpCount
 
 Shape: TypeAlias = tuple[int, ...]
 Counts: TypeAlias = tuple[int, ...]
@@ -52,30 +53,68 @@ def joined(*names: str) -> str:
 class Layer:
     """The description of a layer: an immutable value, equal to any that is built alike.
 
-    A layer of your own says how shapes pass through it, what it costs and which
-    weights it has::
+    A layer of your own keeps its arguments with one call of ``_set``, and says which
+    weights it has, what shape comes out, and what it costs. The cost is a derivation:
+    what a cost function returns, a sum of such, or steps of your own.
 
-        class Swap(Layer):
-            def __init__(self, channels):
-                self._set(channels=channels)
+    >>> from flopslib import linear
+    >>> class TwoTowers(Layer):
+    ...     "Two linear layers on the same input, joined."
+    ...     def __init__(self, width):
+    ...         self._set(width=width)
+    ...     @property
+    ...     def weights(self):
+    ...         return {"left": (self.width, self.width), "right": (self.width, self.width)}
+    ...     def output_shape(self, input_shape):
+    ...         samples, width = input_shape
+    ...         if width != self.width:
+    ...             self._refuse(f"needs {self.width} features, got {width}")
+    ...         return (samples, 2 * width)
+    ...     def cost(self, input_shape, output_shape):
+    ...         return 2 * linear(self.width, self.width, batch=input_shape[0], bias=False)
+    >>> from flopslib import count
+    >>> report = count(TwoTowers(10), (4, 10))
+    >>> report.macs, report.parameters, report.output_shape
+    (800, 200, (4, 20))
 
-            def output_shape(self, input_shape): ...   # refuse with self._refuse("needs …")
-            def cost(self, input_shape, output_shape): ...     # a Derivation
-            @property
-            def weights(self): ...                     # {"weight": (channels,)}
+    A layer that is made of other layers keeps them, and has ``flow`` in place of
+    ``output_shape``; each layer that it keeps counts once among its parameters.
 
-    One that is made of other layers keeps them with ``_set`` and has ``flow`` in
-    place of ``output_shape``; what it keeps counts among its parameters once.
+    >>> class Twice(Layer):
+    ...     "A layer, and the same one with the same weights again."
+    ...     def __init__(self, layer):
+    ...         self._set(layer=layer)
+    ...     def flow(self, x, run):
+    ...         return run("second", self.layer, run("first", self.layer, x))
 
     The same layer may be used in many places. As with numbers, what is used
-    twice is there twice: each place has weights of its own, unless it says
-    otherwise (:class:`flopslib.layers.Shared`).
+    twice is there twice: each place of a ``Sequential`` has weights of its own,
+    unless it says otherwise (:class:`flopslib.layers.Shared`).
     """
 
     _given: tuple[tuple[str, Any], ...] = ()
 
+    if TYPE_CHECKING:  # what _set keeps
+
+        def __getattr__(self, name: str) -> Any: ...
+
     def _set(self, **values: Any) -> None:
-        """Keep the arguments of ``__init__``, under their names."""
+        """Keep the arguments of ``__init__``, under their names; lists become tuples.
+
+        Raises:
+            TypeError: a value that cannot be kept, such as a dict; called twice.
+            ValueError: a name that every layer has.
+        """
+        if "_given" in self.__dict__:
+            raise TypeError(f"{type(self).__name__} calls _set twice: keep everything at once")
+        for name, value in values.items():
+            if type(value) not in PLAIN:
+                values[name] = _frozen(type(self).__name__, name, value)
+        taken = _COMMON.intersection(values)
+        if taken:
+            raise ValueError(
+                f"{type(self).__name__} cannot keep {min(taken)!r}: every layer has that name"
+            )
         self.__dict__.update(values)
         self.__dict__["_given"] = tuple(values.items())
 
@@ -96,10 +135,10 @@ class Layer:
     def __repr__(self) -> str:
         shown = []
         for name, parameter in inspect.signature(type(self)).parameters.items():
-            value = _short(self.__dict__.get(name, parameter.default))
+            value = _short(name, self.__dict__.get(name, parameter.default))
             if parameter.default is parameter.empty:
-                shown.append(repr(value))
-            elif value != _short(parameter.default):
+                shown.append("…" if value is parameter.empty else repr(value))
+            elif value != _short(name, parameter.default):
                 shown.append(f"{name}={value!r}")
         return f"{type(self).__name__}({', '.join(shown)})"
 
@@ -113,8 +152,12 @@ class Layer:
     @cached_property
     def parameters(self) -> int:
         """How many numbers are learnt, here and in the layers that this one keeps."""
-        inside = sum(layer.parameters for layer in _layers_in(self._given))
-        return self.own_parameters + inside
+        return self.own_parameters + sum(layer.parameters for layer in self.kept)
+
+    @property
+    def kept(self) -> tuple[Layer, ...]:
+        """The layers that this one keeps, in order, one that is kept twice twice."""
+        return tuple(_layers_in(self._given))
 
     @property
     def own_parameters(self) -> int:
@@ -165,7 +208,7 @@ class Layer:
 
     def _counts(self, x: Shape, y: Shape) -> Counts:
         if type(self).cost is not Layer.cost:
-            kinds = self.cost(x, y).total.kinds()
+            kinds = _operations(self, self.cost(x, y)).kinds()
             return tuple(kinds.get(kind, 0) for kind in KINDS)
         formula = self._formula(x, y)
         if formula is None:
@@ -194,6 +237,20 @@ class Layer:
             self._refuse(f"needs {wanted} {what} at dimension {place}, got {x[place]} in {x}{read}")
 
 
+#: Types that do not change, and need no second look.
+PLAIN = frozenset({int, bool, float, str, type(None)})
+_COMMON = frozenset(dir(Layer))
+
+
+def _operations(layer: Layer, cost: Any) -> OpCount:
+    if isinstance(cost, Derivation):
+        return cost.total
+    raise TypeError(
+        f"the cost of {layer!r} must be a Derivation, such as flopslib.linear(…) returns, "
+        f"got {cost!r}"
+    )
+
+
 def _layers_in(value: Any) -> Iterator[Layer]:
     if isinstance(value, Layer):
         yield value
@@ -202,9 +259,31 @@ def _layers_in(value: Any) -> Iterator[Layer]:
             yield from _layers_in(entry)
 
 
-def _short(value: Any) -> Any:
-    if isinstance(value, tuple) and value and all(entry == value[0] for entry in value):
-        return value[0]
+#: The arguments that are one number for each axis, and may be written as one for all.
+PER_AXIS = frozenset(
+    {"kernel_size", "stride", "padding", "output_padding", "dilation", "output_size"}
+    | {"window_size", "shift_size"}
+)
+
+
+def _short(name: str, value: Any) -> Any:
+    alike = isinstance(value, tuple) and len(set(value)) == 1
+    may_be_one = name in PER_AXIS or (name == "normalized_shape" and len(value or ()) == 1)
+    return value[0] if alike and may_be_one else value
+
+
+def _frozen(layer: str, name: str, value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return tuple(e if type(e) in PLAIN else _frozen(layer, name, e) for e in value)
+    if isinstance(value, Layer):
+        return value
+    try:
+        hash(value)
+    except TypeError:
+        raise TypeError(
+            f"{layer} keeps values that do not change: {name} must be numbers, text, layers "
+            f"or lists of them, got {type(value).__name__}"
+        ) from None
     return value
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from flopslib.costs.linear import linear
 from flopslib.derivation import Derivation
-from flopslib.layers.arguments import flag, size, untouched
+from flopslib.layers.arguments import axis, flag, size, untouched
 from flopslib.layers.layer import Formula, Layer, Shape
 
 
@@ -50,6 +50,12 @@ class Linear(Layer):
         return _linear, sizes, (("bias", self.bias),)
 
 
+def _row(number: Any, rows: int) -> int | None:
+    if number is not None and not -rows <= axis("padding_idx", number) < rows:
+        raise ValueError(f"padding_idx must be a row of the {rows} there are, got {number}")
+    return number if number is None else axis("padding_idx", number)
+
+
 class Embedding(Layer):
     """A table of vectors, looked up by number, as torch.nn.Embedding. It costs nothing.
 
@@ -74,7 +80,7 @@ class Embedding(Layer):
         self._set(
             num_embeddings=size("num_embeddings", num_embeddings),
             embedding_dim=size("embedding_dim", embedding_dim),
-            padding_idx=padding_idx,
+            padding_idx=_row(padding_idx, num_embeddings),
             max_norm=max_norm,
             norm_type=norm_type,
             scale_grad_by_freq=scale_grad_by_freq,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from flopslib import primitives
@@ -11,6 +11,11 @@ from flopslib.derivation import Part
 from flopslib.layers.arguments import divides, flag, size
 from flopslib.layers.layer import Formula, Layer, Shape
 from flopslib.layers.operations import each, rows
+
+
+def _learnt(shape: Shape, weight: bool, bias: bool = False) -> dict[str, Shape]:
+    named = {"weight": weight, "bias": bias}
+    return {name: shape for name, present in named.items() if present}
 
 
 class BatchNorm2d(Layer):
@@ -25,6 +30,8 @@ class BatchNorm2d(Layer):
     128
     """
 
+    INPUTS: ClassVar[Mapping[int, str]] = {4: "(N, C, H, W)"}
+
     def __init__(
         self,
         num_features: int,
@@ -32,6 +39,8 @@ class BatchNorm2d(Layer):
         momentum: float | None = 0.1,
         affine: bool = True,
         track_running_stats: bool = True,
+        *,
+        bias: bool = True,
     ) -> None:
         self._set(
             num_features=size("num_features", num_features),
@@ -39,6 +48,7 @@ class BatchNorm2d(Layer):
             momentum=momentum,
             affine=flag("affine", affine),
             track_running_stats=flag("track_running_stats", track_running_stats),
+            bias=flag("bias", bias),
         )
         if not self.track_running_stats:
             raise ValueError(
@@ -49,17 +59,29 @@ class BatchNorm2d(Layer):
     @property
     def weights(self) -> dict[str, Shape]:
         """γ and β, if they are learnt."""
-        shape = (self.num_features,)
-        return {"weight": shape, "bias": shape} if self.affine else {}
+        return _learnt((self.num_features,), self.affine, self.affine and self.bias)
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """Leave the shape as it is."""
-        self._check_rank(input_shape, {4: "(N, C, H, W)"})
+        self._check_rank(input_shape, self.INPUTS)
         self._check_size(input_shape, 1, self.num_features, "channels")
         return input_shape
 
     def _formula(self, x: Shape, y: Shape) -> Formula:
         return each, x, _BATCH_NORM
+
+
+class BatchNorm1d(BatchNorm2d):
+    """At inference x · s + t for every number, as torch.nn.BatchNorm1d.
+
+    Shapes:
+        (N, C) or (N, C, L) → the same
+
+    >>> BatchNorm1d(64).output_shape((8, 64))
+    (8, 64)
+    """
+
+    INPUTS: ClassVar = {2: "(N, C)", 3: "(N, C, L)"}
 
 
 _BATCH_NORM = (("operation", primitives.batch_norm),)
@@ -71,9 +93,7 @@ class _OverLast(Layer):
     @property
     def weights(self) -> dict[str, Shape]:
         """The factors (and terms) of the normalised axes, if they are learnt."""
-        shape: Shape = self.normalized_shape
-        names = [name for name, present in self._flags() if present]
-        return dict.fromkeys(names, shape)
+        return _learnt(self.normalized_shape, *(present for _, present in self._flags()))
 
     def _flags(self) -> tuple[tuple[str, bool], ...]:
         raise NotImplementedError
@@ -132,6 +152,29 @@ class LayerNorm(_OverLast):
         return (("weight", learnt), ("bias", learnt and self.bias))
 
 
+class LayerNorm2d(LayerNorm):
+    """Layer normalisation over the channels of every pixel, as ConvNeXt has it.
+
+    Shapes:
+        (N, C, H, W) → the same
+
+    >>> LayerNorm2d(96).output_shape((1, 96, 56, 56))
+    (1, 96, 56, 56)
+    """
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        """Leave the shape as it is."""
+        self._check_rank(input_shape, {4: "(N, C, H, W)"})
+        channels = self.normalized_shape[0]
+        self._check_size(input_shape, 1, channels, "channels")
+        return input_shape
+
+    def _formula(self, x: Shape, y: Shape) -> Formula:
+        samples, channels, height, width = x
+        options = (("operation", primitives.layer_norm), ("unit", "pixel"))
+        return rows, (channels, samples, height, width), options + self._flags()
+
+
 class RMSNorm(_OverLast):
     """Root-mean-square normalisation over the last axes, as torch.nn.RMSNorm.
 
@@ -171,21 +214,27 @@ class GroupNorm(Layer):
     """
 
     def __init__(
-        self, num_groups: int, num_channels: int, eps: float = 1e-05, affine: bool = True
+        self,
+        num_groups: int,
+        num_channels: int,
+        eps: float = 1e-05,
+        affine: bool = True,
+        *,
+        bias: bool = True,
     ) -> None:
         self._set(
             num_groups=size("num_groups", num_groups),
             num_channels=size("num_channels", num_channels),
             eps=eps,
             affine=flag("affine", affine),
+            bias=flag("bias", bias),
         )
         divides("num_groups", self.num_groups, num_channels=self.num_channels)
 
     @property
     def weights(self) -> dict[str, Shape]:
         """γ and β of every channel, if they are learnt."""
-        shape = (self.num_channels,)
-        return {"weight": shape, "bias": shape} if self.affine else {}
+        return _learnt((self.num_channels,), self.affine, self.affine and self.bias)
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """Leave the shape as it is."""
@@ -196,6 +245,6 @@ class GroupNorm(Layer):
 
     def _formula(self, x: Shape, y: Shape) -> Formula:
         numbers = math.prod(x[1:]) // self.num_groups
-        options = (("operation", primitives.layer_norm), ("unit", "group"))
-        options += (("weight", self.affine), ("bias", self.affine))
+        flags = (("weight", self.affine), ("bias", self.affine and self.bias))
+        options = (("operation", primitives.layer_norm), ("unit", "group"), *flags)
         return rows, (numbers, x[0], self.num_groups), options

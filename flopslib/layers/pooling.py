@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from flopslib import primitives
 from flopslib.derivation import Part
-from flopslib.layers.arguments import flag, per_axis
+from flopslib.layers.arguments import flag, per_axis, size
 from flopslib.layers.convolution import INPUTS
 from flopslib.layers.layer import Formula, Layer, Shape
 from flopslib.layers.operations import windows
@@ -29,11 +29,11 @@ class _Pool(Layer):
     def _starts(self, axis: int, side: int) -> range:
         padding, stride = self.padding[axis], self.stride[axis]
         room = room_to_move(side, self.kernel_size[axis], 2 * padding, self._reach(axis))
-        if room < 0:
-            self._refuse(f"has a window that does not fit into a padded side of {side}")
         places = -(-room // stride) + 1 if self.ceil_mode else room // stride + 1
         if (places - 1) * stride >= side + padding:
             places -= 1  # the last window would see nothing but padding
+        if places < 1:
+            self._refuse(f"has a window that does not fit into a padded side of {side}")
         return range(0, places * stride, stride)
 
     def _reach(self, axis: int) -> int:
@@ -137,7 +137,9 @@ class AvgPool2d(_Pool):
             padding=per_axis("padding", padding, 2, minimum=0),
             ceil_mode=flag("ceil_mode", ceil_mode),
             count_include_pad=flag("count_include_pad", count_include_pad),
-            divisor_override=divisor_override,
+            divisor_override=(
+                None if divisor_override is None else size("divisor_override", divisor_override)
+            ),
         )
         _check_padding(self.padding, self.kernel_size)
 

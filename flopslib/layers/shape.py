@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from flopslib.layers.arguments import axis, divides, size
+from flopslib.layers.arguments import axes, axis, size
 from flopslib.layers.layer import Layer, Shape
 
 
@@ -44,7 +44,7 @@ class Unflatten(_Moves):
     """
 
     def __init__(self, dim: int, unflattened_size: tuple[int, ...]) -> None:
-        sides = tuple(axis("unflattened_size", side) for side in unflattened_size)
+        sides = axes("unflattened_size", unflattened_size)
         if sides.count(-1) > 1 or any(side < 1 and side != -1 for side in sides):
             raise ValueError(
                 f"unflattened_size must be positive integers and at most one -1, got {sides}"
@@ -70,7 +70,7 @@ class Permute(_Moves):
     """
 
     def __init__(self, dims: tuple[int, ...]) -> None:
-        self._set(dims=tuple(axis("dims", dim) for dim in dims))
+        self._set(dims=axes("dims", dims))
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """Permute the shape."""
@@ -145,12 +145,15 @@ class Mean(_Moves):
     """
 
     def __init__(self, dim: int | tuple[int, ...]) -> None:
-        dims = dim if isinstance(dim, (tuple, list)) else (dim,)
-        self._set(dim=tuple(axis("dim", one) for one in dims))
+        self._set(dim=axes("dim", dim if isinstance(dim, (tuple, list)) else (dim,)))
+        if not self.dim:
+            raise ValueError("dim must name at least one dimension, got ()")
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """Drop the axes."""
         dropped = {self._place(input_shape, dim) for dim in self.dim}
+        if len(dropped) < len(self.dim):
+            self._refuse(f"names a dimension of {input_shape} twice")
         return tuple(side for at, side in enumerate(input_shape) if at not in dropped)
 
     def _formula(self, x: Shape, y: Shape) -> Any:
@@ -162,25 +165,41 @@ class Mean(_Moves):
 
 
 class Pad(_Moves):
-    """Add zeros around the last axes, as torch.nn.ZeroPad2d: (left, right, top, bottom).
+    """Add zeros around the last axes, as torch.nn.functional.pad: (left, right, top, bottom, …).
 
     >>> Pad((0, 1, 0, 1)).output_shape((1, 32, 112, 112))
     (1, 32, 113, 113)
     """
 
-    def __init__(self, padding: tuple[int, ...]) -> None:
-        ends = tuple(size(f"padding[{at}]", pad, 0) for at, pad in enumerate(padding))
-        divides("2", 2, **{"len(padding)": len(ends)})
-        self._set(padding=ends)
+    def __init__(self, pad: tuple[int, ...]) -> None:
+        ends = tuple(size(f"pad[{at}]", end, 0) for at, end in enumerate(axes("pad", pad)))
+        if len(ends) % 2:
+            raise ValueError(f"pad must have two numbers for each axis, got {ends}")
+        self._set(pad=ends)
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """Lengthen the axes, the last one first."""
         sides = list(input_shape)
         for back, (before, after) in enumerate(
-            zip(self.padding[::2], self.padding[1::2], strict=True), start=1
+            zip(self.pad[::2], self.pad[1::2], strict=True), start=1
         ):
             sides[self._place(input_shape, -back)] += before + after
         return tuple(sides)
+
+
+class ZeroPad2d(Pad):
+    """Add zeros around a plane, as torch.nn.ZeroPad2d: one number, or (left, right, top, bottom).
+
+    >>> ZeroPad2d(1).output_shape((1, 32, 112, 112))
+    (1, 32, 114, 114)
+    """
+
+    def __init__(self, padding: int | tuple[int, int, int, int]) -> None:
+        ends = padding if isinstance(padding, (tuple, list)) else (padding,) * 4
+        if len(ends) != 4:
+            raise TypeError(f"padding must be one integer or four of them, got {padding!r}")
+        checked = tuple(size(f"padding[{at}]", end, 0) for at, end in enumerate(ends))
+        self._set(padding=checked, pad=checked)
 
 
 class ClassToken(_Moves):

@@ -1,4 +1,7 @@
-"""GPT-2 and GPT-3: Radford et al., 2019; Brown et al., "Language models are few-shot learners", 2020.
+"""GPT-2 and GPT-3.
+
+Radford et al., "Language models are unsupervised multitask learners", 2019;
+Brown et al., "Language models are few-shot learners", 2020.
 
 The last layer has the weights of the token embedding, so it owns none.
 """
@@ -16,6 +19,7 @@ from flopslib.layers import (
     Sequential,
     Shared,
 )
+from flopslib.layers.arguments import size
 from flopslib.layers.layer import Layer
 from flopslib.models.catalogue import model
 from flopslib.models.logits import of_positions
@@ -70,7 +74,7 @@ def gpt(
     return Sequential(
         wte=Embedding(vocab_size, embed_dim),
         wpe=LearnedPositions(num_positions, embed_dim, cache),
-        h=Sequential(*[layer] * num_layers),
+        h=Sequential(*[layer] * size("num_layers", num_layers)),
         ln_f=LayerNorm(embed_dim),
         **of_positions(logits),
         lm_head=Shared(Linear(embed_dim, vocab_size, bias=False)),
@@ -107,7 +111,9 @@ def gpt2_xl(*, causal: bool = False, cache: int = 0, logits: str = "every") -> L
 
 @model((1, 2048))
 def gpt3(*, causal: bool = False, cache: int = 0, logits: str = "every") -> Layer:
-    """GPT-3 175B: 96 layers of width 12288; its layers are counted as dense, though the paper alternates dense and sparse ones.
+    """GPT-3 175B: 96 layers of width 12288.
+
+    Its layers are counted as dense, though the paper alternates dense and sparse ones.
 
     >>> gpt3().parameters
     174604259328

@@ -15,6 +15,7 @@ from flopslib.layers import (
     Sequential,
     SwiGLU,
 )
+from flopslib.layers.arguments import size
 from flopslib.layers.layer import Layer
 from flopslib.models.catalogue import model
 from flopslib.models.logits import of_positions
@@ -66,7 +67,7 @@ def llama(
     )
     return Sequential(
         embed_tokens=Embedding(vocab_size, embed_dim),
-        layers=Sequential(*[layer] * num_layers),
+        layers=Sequential(*[layer] * size("num_layers", num_layers)),
         norm=RMSNorm(embed_dim),
         **of_positions(logits),
         lm_head=Linear(embed_dim, vocab_size, bias=False),

@@ -13,6 +13,7 @@ from flopslib.layers import (
     Residual,
     Sequential,
 )
+from flopslib.layers.arguments import size
 from flopslib.layers.layer import Layer
 from flopslib.models.catalogue import model
 
@@ -69,8 +70,11 @@ def mobilenet_v2(num_classes: int = 1000, width_mult: float = 1.0, round_nearest
     >>> mobilenet_v2().parameters
     3504872
     """
-    if not width_mult > 0:
-        raise ValueError(f"width_mult must be above 0, got {width_mult!r}")
+    if isinstance(width_mult, bool) or not isinstance(width_mult, int | float):
+        raise TypeError(f"width_mult must be a number above 0, got {width_mult!r}")
+    if not 0 < width_mult < float("inf"):
+        raise ValueError(f"width_mult must be a number above 0, got {width_mult!r}")
+    round_nearest = size("round_nearest", round_nearest)
     c_in = rounded(32 * width_mult, round_nearest)
     last = rounded(1280 * max(1.0, width_mult), round_nearest)
     features = [_conv(3, c_in, 3, stride=2)]

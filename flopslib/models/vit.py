@@ -56,6 +56,7 @@ def vision_transformer(
     >>> vision_transformer(32, 4, 6, 8, 512, 512).output_shape((1, 3, 32, 32))
     (1, 1000)
     """
+    image_size = size("image_size", image_size)
     divides("patch_size", size("patch_size", patch_size), image_size=image_size)
     positions = (image_size // patch_size) ** 2 + 1
     layer = encoder_layer(hidden_dim, num_heads, mlp_dim)
@@ -65,7 +66,7 @@ def vision_transformer(
         permute=Permute((0, 2, 1)),
         class_token=ClassToken(hidden_dim),
         pos_embedding=PositionEmbedding(1, positions, hidden_dim),
-        layers=Sequential(*[layer] * num_layers),
+        layers=Sequential(*[layer] * size("num_layers", num_layers)),
         ln=LayerNorm(hidden_dim),
         class_position=Select(1, 0),
         head=Linear(hidden_dim, num_classes),

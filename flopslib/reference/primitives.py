@@ -130,6 +130,12 @@ def hardswish(x: Any) -> Any:
     return x * hardsigmoid(x)
 
 
+def tanh(x: Any) -> Any:
+    """Compute (e − 1) / (e + 1), with e = exp(2 · x)."""
+    e = (2 * x).exp()
+    return (e - 1) / (e + 1)
+
+
 def batch_norm(x: Any, s: Any, t: Any) -> Any:
     """Compute x · s + t."""
     return x * s + t
@@ -138,6 +144,12 @@ def batch_norm(x: Any, s: Any, t: Any) -> Any:
 def relu(x: Any) -> Any:
     """Keep the larger of x and 0."""
     return x if x > 0 else 0
+
+
+def leaky_relu(x: Any, slope: float = 0.01) -> Any:
+    """Keep the larger of x and a small part of it."""
+    part = x * slope
+    return x if x > part else part
 
 
 def relu6(x: Any) -> Any:
