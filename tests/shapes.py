@@ -20,7 +20,9 @@ def axes(cost: CostFunction) -> list[str]:
     return [
         axis
         for name in cost.sizes
-        for axis in ([f"{name}.{at}" for at in range(cost.axes(name))] if cost.axes(name) > 1 else [name])
+        for axis in (
+            [f"{name}.{at}" for at in range(cost.axes(name))] if cost.axes(name) > 1 else [name]
+        )
     ]
 
 

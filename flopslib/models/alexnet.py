@@ -12,6 +12,7 @@ from flopslib.layers import (
     ReLU,
     Sequential,
 )
+from flopslib.layers.arguments import size
 from flopslib.layers.layer import Layer
 from flopslib.models.catalogue import model
 
@@ -33,7 +34,7 @@ def alexnet(num_classes: int = 1000) -> Layer:
     classifier = Sequential(
         Dropout(), Linear(256 * 6 * 6, 4096), ReLU(),
         Dropout(), Linear(4096, 4096), ReLU(),
-        Linear(4096, num_classes),
+        Linear(4096, size("num_classes", num_classes)),
     )  # fmt: skip
     return Sequential(
         features=features, avgpool=AdaptiveAvgPool2d(6), flatten=Flatten(), classifier=classifier

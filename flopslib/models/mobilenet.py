@@ -87,5 +87,5 @@ def mobilenet_v2(num_classes: int = 1000, width_mult: float = 1.0, round_nearest
         features=Sequential(*features, _conv(c_in, last)),
         avgpool=AdaptiveAvgPool2d(1),
         flatten=Flatten(),
-        classifier=Sequential(Dropout(0.2), Linear(last, num_classes)),
+        classifier=Sequential(Dropout(0.2), Linear(last, size("num_classes", num_classes))),
     )

@@ -92,7 +92,7 @@ def _resnet(block: Block, widen: int, depths: tuple[int, ...], num_classes: int)
         **stages,
         avgpool=AdaptiveAvgPool2d(1),
         flatten=Flatten(),
-        fc=Linear(c_in, num_classes),
+        fc=Linear(c_in, size("num_classes", num_classes)),
     )
 
 

@@ -18,7 +18,7 @@ from flopslib.layers import (
     Sequential,
 )
 from flopslib.layers.arguments import divides, size
-from flopslib.layers.layer import Layer
+from flopslib.layers.layer import Layer, Run, Shape
 from flopslib.models.catalogue import IMAGE, model
 
 
@@ -37,6 +37,23 @@ def encoder_layer(hidden_dim: int, num_heads: int, mlp_dim: int) -> Layer:
         dropout=Dropout(0.0),
     )
     return Sequential(attention=Residual(attention), mlp=Residual(mlp))
+
+
+class VisionTransformer(Sequential):
+    """The layers of a ViT, for square images of one size: its positions are learnt."""
+
+    def __init__(self, image_size: int, **layers: Layer) -> None:
+        self._set(children=tuple(layers.items()), image_size=image_size)
+
+    def flow(self, x: Shape, run: Run) -> Shape:
+        """Refuse images of another size, then give each layer what the one before it returned."""
+        side = self.image_size
+        if x[-2:] != (side, side):
+            self._refuse(
+                f"is built for images of {side}×{side}, got {x}; "
+                f"build it with image_size={x[-1] if x else '…'}"
+            )
+        return super().flow(x, run)
 
 
 def vision_transformer(
@@ -60,7 +77,8 @@ def vision_transformer(
     divides("patch_size", size("patch_size", patch_size), image_size=image_size)
     positions = (image_size // patch_size) ** 2 + 1
     layer = encoder_layer(hidden_dim, num_heads, mlp_dim)
-    return Sequential(
+    return VisionTransformer(
+        image_size,
         conv_proj=Conv2d(3, hidden_dim, patch_size, stride=patch_size),
         flatten=Flatten(2),
         permute=Permute((0, 2, 1)),
@@ -69,7 +87,7 @@ def vision_transformer(
         layers=Sequential(*[layer] * size("num_layers", num_layers)),
         ln=LayerNorm(hidden_dim),
         class_position=Select(1, 0),
-        head=Linear(hidden_dim, num_classes),
+        head=Linear(hidden_dim, size("num_classes", num_classes)),
     )
 
 
