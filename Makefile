@@ -1,5 +1,5 @@
 # make book | test | check | serve | clean        (see README.md)
-# make notebooks | format | lock                  (see CONTRIBUTING.md)
+# make notebooks | format | lock | bench          (see CONTRIBUTING.md)
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -9,7 +9,7 @@ export JUPYTER_PREFER_ENV_PATH := 1
 export PYTHONNOUSERSITE := 1
 unexport PYTHONPATH
 
-.PHONY: book test check serve clean notebooks format lock
+.PHONY: book test check serve clean notebooks format lock bench
 
 book: $(INSTALLED)
 	$(BIN)/python -m flopslib.book.build
@@ -36,6 +36,10 @@ notebooks: $(INSTALLED)
 format: $(INSTALLED)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# time the counting; beside PyTorch's own counter with PYTHON_WITH_TORCH=/path/to/python
+bench: $(INSTALLED)
+	$(or $(PYTHON_WITH_TORCH),$(BIN)/python) tests/bench_count.py
 
 # compile requirements.txt, less the package itself, into the hashed lock
 lock: $(INSTALLED)

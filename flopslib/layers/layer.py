@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
@@ -93,6 +93,8 @@ class Layer:
     """
 
     _given: tuple[tuple[str, Any], ...] = ()
+    #: The layers that this one keeps, in order; one that is kept twice is there twice.
+    kept: tuple[Layer, ...] = ()
 
     if TYPE_CHECKING:  # what _set keeps
 
@@ -107,16 +109,16 @@ class Layer:
         """
         if "_given" in self.__dict__:
             raise TypeError(f"{type(self).__name__} calls _set twice: keep everything at once")
+        kept: list[Layer] = []
         for name, value in values.items():
             if type(value) not in PLAIN:
-                values[name] = _frozen(type(self).__name__, name, value)
+                values[name] = _frozen(type(self).__name__, name, value, kept)
         taken = _COMMON.intersection(values)
         if taken:
             raise ValueError(
                 f"{type(self).__name__} cannot keep {min(taken)!r}: every layer has that name"
             )
-        self.__dict__.update(values)
-        self.__dict__["_given"] = tuple(values.items())
+        self.__dict__.update(values, kept=tuple(kept), _given=tuple(values.items()))
 
     def __setattr__(self, name: str, value: Any) -> NoReturn:
         raise AttributeError(f"a layer is a value: build another {type(self).__name__} instead")
@@ -153,11 +155,6 @@ class Layer:
     def parameters(self) -> int:
         """How many numbers are learnt, here and in the layers that this one keeps."""
         return self.own_parameters + sum(layer.parameters for layer in self.kept)
-
-    @property
-    def kept(self) -> tuple[Layer, ...]:
-        """The layers that this one keeps, in order, one that is kept twice twice."""
-        return tuple(_layers_in(self._given))
 
     @property
     def own_parameters(self) -> int:
@@ -251,14 +248,6 @@ def _operations(layer: Layer, cost: Any) -> OpCount:
     )
 
 
-def _layers_in(value: Any) -> Iterator[Layer]:
-    if isinstance(value, Layer):
-        yield value
-    elif isinstance(value, tuple):
-        for entry in value:
-            yield from _layers_in(entry)
-
-
 #: The arguments that are one number for each axis, and may be written as one for all.
 PER_AXIS = frozenset(
     {"kernel_size", "stride", "padding", "output_padding", "dilation", "output_size"}
@@ -272,11 +261,15 @@ def _short(name: str, value: Any) -> Any:
     return value[0] if alike and may_be_one else value
 
 
-def _frozen(layer: str, name: str, value: Any) -> Any:
-    if isinstance(value, list | tuple):
-        return tuple(e if type(e) in PLAIN else _frozen(layer, name, e) for e in value)
+def _frozen(layer: str, name: str, value: Any, kept: list[Layer]) -> Any:
+    """Return a value that cannot change, and note the layers in it."""
     if isinstance(value, Layer):
+        kept.append(value)
         return value
+    if isinstance(value, list | tuple):
+        if PLAIN.issuperset(map(type, value)):
+            return tuple(value)
+        return tuple(_frozen(layer, name, entry, kept) for entry in value)
     try:
         hash(value)
     except TypeError:
