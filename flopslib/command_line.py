@@ -27,7 +27,7 @@ from flopslib.report import Report, count
 __all__ = ["main"]
 
 #: Columns in the order in which a narrow terminal does without them.
-DISPENSABLE = ("one output × outputs", "exact FLOPs", "type", "output", "FLOPs", "share")
+DISPENSABLE = ("one output × outputs", "exact FLOPs", "type", "output", "FLOPs", "share", "about")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -201,8 +201,12 @@ def _terminal_table(
     for at, name in enumerate(header):
         if name in kept:
             foot = Text(total[at] if total else "")
-            side: Any = "right" if figures[at] else "left"
-            table.add_column(Text(name), foot, justify=side, overflow="fold")
+            if figures[at]:  # a figure cut in two is none
+                table.add_column(
+                    Text(name), foot, justify="right", no_wrap=True, min_width=widths[name]
+                )
+            else:
+                table.add_column(Text(name), foot, overflow="fold")
     for row in rows:
         shown = (cell for cell, name in zip(row, header, strict=True) if name in kept)
         table.add_row(*map(Text, shown))

@@ -14,7 +14,6 @@ from flopslib import (
     formula,
     linear,
     multihead_attention,
-    networks,
     registered,
     run_and_count,
     transformer_layer,
@@ -344,10 +343,3 @@ def test_a_length_is_compared_when_multiplied_out():
 def test_an_example_cannot_be_changed():
     with pytest.raises(TypeError):
         registered()["linear"].example.arguments["in_features"] = 1
-
-
-def test_networks_refuse_what_they_do_not_know():
-    with pytest.raises(ValueError, match="stride_on must be '3x3' or '1x1', got '5x5'"):
-        networks.resnet50("5x5")
-    with pytest.raises(ValueError, match="context must be a positive integer"):
-        networks.llama_7b_token(0)

@@ -12,11 +12,21 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from flopslib.layers.arguments import size
-from flopslib.layers.attention import ScaledDotProductAttention
+from flopslib.layers.attention import MultiheadAttention, ScaledDotProductAttention
 from flopslib.layers.layer import Layer
 from flopslib.report import Report, Row, count
+from flopslib.sizes import shown
 
-__all__ = ["Products", "Training", "next_token", "products", "prompt", "training"]
+__all__ = [
+    "Piece",
+    "Products",
+    "Training",
+    "next_token",
+    "parts",
+    "products",
+    "prompt",
+    "training",
+]
 
 Builder = Callable[..., Layer]
 
@@ -40,34 +50,46 @@ def prompt(
         batch: B, how many texts.
 
     Raises:
-        TypeError, ValueError: a size that is none, other ``logits``, a text
-            that is too long for the model.
+        TypeError, ValueError: no builder, a size that is none, other ``logits``, a
+            text for which the model has too few positions. (A LLaMA's are not a
+            table, so it takes a text of any length.)
 
     >>> from flopslib.models import llama2_7b
     >>> prompt(llama2_7b, 2048).macs
     14630806093824
     """
     shape = (size("batch", batch), size("seq_len", seq_len))
-    return count(build(causal=causal, logits=logits), shape)
+    return count(_builder(build)(causal=causal, logits=logits), shape)
+
+
+def _builder(build: Builder) -> Builder:
+    if callable(build):
+        return build
+    hint = ", the function without a call" if isinstance(build, Layer) else ""
+    raise TypeError(
+        f"build must be a builder such as flopslib.models.llama_7b{hint}, got {shown(build)}"
+    )
 
 
 def next_token(build: Builder, cache: int = 0, *, batch: int = 1) -> Report:
     """Count one more token, when the keys and values of ``cache`` tokens are kept.
 
-    The new token sees itself and the cache, so ``cache + 1`` positions.
+    The new token sees itself and the cache, so ``cache + 1`` positions. Its logits
+    are counted.
 
     Raises:
-        TypeError, ValueError: a size that is none, a cache too long for the model.
+        TypeError, ValueError: no builder, a size that is none, a cache for which the
+            model has too few positions.
 
     >>> from flopslib.models import llama_7b
     >>> next_token(llama_7b, cache=2047).flops
     14287896576
     """
-    return count(build(causal=True, cache=cache), (size("batch", batch), 1))
+    return count(_builder(build)(causal=True, cache=cache), (size("batch", batch), 1))
 
 
 class Products(NamedTuple):
-    """The MACs of a language model, by what is multiplied.
+    """The MACs of a model, by what is multiplied.
 
     Attributes:
         weights: MACs of a number with a weight. They do not depend on what is seen.
@@ -87,12 +109,63 @@ def products(report: Report) -> Products:
     >>> products(next_token(llama_7b))
     Products(weights=6607077376, attention=262144)
     """
-    attend = sum(row.macs for row in report.rows if _attends(row))
+    attend = sum(map(_attention, report.rows))
     return Products(report.macs - attend, attend)
 
 
 def _attends(row: Row) -> bool:
     return isinstance(row.layer, ScaledDotProductAttention)
+
+
+def _attention(row: Row) -> int:
+    if isinstance(row.layer, MultiheadAttention):  # torch's, with its projections in one row
+        square = ("scores", "weighted sum")
+        return sum(step.macs for step in row.derivation.steps if step.name.startswith(square))
+    return row.macs if _attends(row) else 0
+
+
+class Piece(NamedTuple):
+    """A part of a language model: what it owns, and what it multiplies.
+
+    Attributes:
+        parameters: how many numbers are learnt there.
+        macs: what it costs.
+    """
+
+    parameters: int
+    macs: int
+
+
+def parts(report: Report) -> dict[str, Piece]:
+    """Return what a language model owns and costs, by what it is for.
+
+    What has neither parameters nor MACs (RoPE, GELU, sums) is left out.
+
+    >>> from flopslib.models import llama_7b
+    >>> parts(next_token(llama_7b))["logits"]
+    Piece(parameters=131072000, macs=131072000)
+    """
+    found: dict[str, Piece] = {}
+    for row in report.rows:
+        if row.parameters or row.macs:
+            name = _part(row)
+            owned, macs = found.get(name, (0, 0))
+            found[name] = Piece(owned + row.parameters, macs + row.macs)
+    return found
+
+
+def _part(row: Row) -> str:
+    if _attends(row):
+        return "scores and weighted sum"
+    if row.type not in ("Linear", "Shared"):
+        return _REASONS.get(row.type, row.type)
+    last = row.path.rpartition(".")[2]
+    if last == "lm_head":
+        return "logits"
+    return "projections" if last in _PROJECTIONS else "feed-forward"
+
+
+_PROJECTIONS = ("q_proj", "k_proj", "v_proj", "out_proj")
 
 
 #: Backward needs the gradients of both factors of every product: two products more.
@@ -179,7 +252,8 @@ def training(build: Builder, *, tokens: int, seq_len: int, causal: bool = False)
         causal: count only the visible pairs; False counts the full square.
 
     Raises:
-        TypeError, ValueError: a size that is none, tokens that are no whole texts.
+        TypeError, ValueError: no builder, a size that is none, tokens that are no
+            whole texts, a text for which the model has too few positions.
 
     >>> from flopslib.models import gpt3
     >>> training(gpt3, tokens=300 * 10**9, seq_len=2048).rule
