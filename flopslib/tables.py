@@ -95,11 +95,23 @@ def notation_table() -> Table:
     return Table(["letter", "argument", "meaning"], rows)
 
 
-def conventions_table() -> Table:
-    """Return what each elementary operation costs, and the algorithm behind the figures."""
-    parts = [_labelled(primitive) for primitive in PRIMITIVES.values()]
-    at = next(i for i, (label, _) in enumerate(parts) if "layer norm" in label)
-    parts.insert(at + 1, ("**layer norm of $n$, no β**", on_symbols(layer_norm, bias=False)))
+def conventions_table(*operations: str) -> Table:
+    """Return what each elementary operation costs, and the algorithm behind the figures.
+
+    Args:
+        operations: the names of primitives, for a part of the table; none: all of it.
+
+    Raises:
+        KeyError: no primitive has the name.
+
+    >>> conventions_table("elementwise_product").rows[0][1:]
+    ['$\\\\textcolor{#0b62a8}{1}$', '–', '–', '–']
+    """
+    parts = []
+    for name in operations or PRIMITIVES:
+        parts.append(_labelled(PRIMITIVES[name]))
+        if name == "layer_norm":
+            parts.append(("**layer norm of $n$, no β**", on_symbols(layer_norm, bias=False)))
     header = ["operation", "multiplications", "additions", "MACs", "other"]
     return Table(header, ([label, *_figures(part.operations)] for label, part in parts))
 
@@ -123,11 +135,17 @@ def _figures(operations: OpCount) -> list[str]:
 
 def _other(operations: OpCount) -> str:
     counted = operations.other.items()
-    return ", ".join(f"${latex(n)}$ {_noun(kind, n)}".replace("_", " ") for kind, n in counted)
+    return ", ".join(f"${latex(n)}$ {_noun(kind, n)}" for kind, n in counted)
 
 
 def _noun(kind: str, count: Any) -> str:
-    return kind[:-1] if isinstance(count, int) and count == 1 else kind
+    """Return the word for so many operations of a kind.
+
+    >>> _noun("square_roots", 1), _noun("square_roots", 2)
+    ('square root', 'square roots')
+    """
+    word = kind.replace("_", " ")
+    return word[:-1] if isinstance(count, int) and count == 1 else word
 
 
 def _nonzero(count: Any, coloured: Callable[[str], str]) -> str:

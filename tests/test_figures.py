@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from flopslib import count, figures, linear, palette, transformer_layer
+from flopslib import layers as nn
 from flopslib.book.inline_svg import figure_html
-from flopslib.models import vit_b_16
+from flopslib.models import alexnet, vit_b_16
 from flopslib.tables import conventions_table, notation_table
 
 CSS = (Path(__file__).parents[1] / "chapters" / "_static" / "book.css").read_text()
@@ -34,6 +35,13 @@ def drawn():
         "patches": figures.patches_picture(4, 2, width=2),
         "vit shares": figures.vit_shares(vit_b_16, [224, 1088]),
         "vit growth": figures.vit_growth([16, 32], [512, 1024, 2048]),
+        "layers": figures.layer_shares(count(alexnet(), (1, 3, 224, 224))),
+        "gather": figures.gather_scatter(2, 3, 2),
+        "painted": figures.painted_windows(2, 3, 2, 1),
+        "stride": figures.scatter_growth([1, 2], channels=2, kernel=2, side=3),
+        "gated": figures.gated_weights(3),
+        "token": figures.token_context(llama_7b, [1, 4096], usual=2048),
+        "model shares": figures.model_shares(["gpt2_small", "llama3_8b"], seen=1024),
     }
 
 
@@ -174,6 +182,77 @@ class TestData:
         # (side / 32)² + 1 = 6 * 768
         assert (data["crossings"][32] / 32) ** 2 + 1 == pytest.approx(6 * 768)
 
+    def test_layer_shares(self):
+        # 2 * 9 weights at 3 * 3 places, and 18 * 2 weights at one; the ReLU has neither
+        model = nn.Sequential(
+            conv=nn.Conv2d(1, 2, 3, bias=False),
+            relu=nn.ReLU(),
+            flatten=nn.Flatten(),
+            head=nn.Linear(18, 2, bias=False),
+        )
+        assert figures.layer_shares_data(count(model, (1, 1, 5, 5))) == {
+            "paths": ["conv", "head"],
+            "parameters": [pytest.approx(100 / 3), pytest.approx(200 / 3)],
+            "macs": [pytest.approx(100 * 162 / 198), pytest.approx(100 * 36 / 198)],
+        }
+
+    def test_gather_scatter(self):
+        # pixels at 0 and 2, three places each: place 2 is met twice
+        data = figures.gather_scatter_data(2, 3, 2)
+        assert data["lines"] == [(0, 0), (0, 1), (0, 2), (1, 2), (1, 3), (1, 4)]
+        assert data["arriving"] == {"narrow": [3, 3], "wide": [1, 1, 2, 1, 1]}
+        assert data["gathered"] == data["scattered"] == len(data["lines"]) == 6
+
+    def test_painted_windows(self):
+        # 4 pixels of 9 weights; along one side 1, 2, 1 of 1, 1, 2, 1, 1 are kept: 4 * 4
+        data = figures.painted_windows_data(2, 3, 2, 1)
+        assert [len(letters) for letters in data["landed"][0]] == [1, 1, 2, 1, 1]
+        assert data["landed"][2] == ["ac", "ac", "abcd", "bd", "bd"]
+        assert sum(len(letters) for row in data["landed"] for letters in row) == 36
+        assert (data["products"], data["kept"], data["outputs"]) == (36, 16, 9)
+
+    def test_scatter_growth(self):
+        # 5*5 channels, 4 weights, 3*3 pixels in; 4*4 and 6*6 pixels out
+        data = figures.scatter_growth_data([1, 2], channels=5, kernel=2, side=3)
+        assert data["outs"] == [4, 6]
+        assert data["by_input"] == [25 * 4 * 9] * 2
+        assert data["by_output"] == [25 * 4 * 16, 25 * 4 * 36]
+
+    def test_gated_weights(self):
+        # 2 * 6 * 24 and 3 * 6 * 16
+        data = figures.gated_weights_data(6)
+        assert data["macs"] == {"plain": 288, "gated": 288}
+        assert (data["plain"], data["gated"]) == ([24, 24], [16, 16, 16])
+
+    def test_token(self):
+        # LLaMA-7B: 4 squares of 4096² and 3 matrices of 4096 × 11008 in 32 layers; for each
+        # position seen 4096 products for the scores and as many for the sums; 32000 words
+        data = figures.token_context_data(llama_7b, [1, 3], usual=2048)
+        assert data["flops"] == {
+            "feed-forward": [2 * 32 * 3 * 4096 * 11008] * 2,
+            "projections": [2 * 32 * 4 * 4096**2] * 2,
+            "logits": [2 * 4096 * 32000] * 2,
+            "scores and weighted sum": [2 * 32 * 2 * 4096, 3 * 2 * 32 * 2 * 4096],
+        }
+        assert data["usual flops"] == 14_287_896_576
+        # (4 * 4096² + 3 * 4096 * 11008) / (2 * 4096)
+        assert data["crossing"] == 24_704
+
+    def test_model_shares(self):
+        # GPT-2 small, one position: 8 and 4 squares of 768² in 12 layers, 2 * 768 for the
+        # square in each, 50257 words: in units of 768 that is 73728, 36864, 24 and 50257
+        data = figures.model_shares_data(["gpt2_small"], seen=1)
+        shares = {name: share for name, (share,) in data["shares"].items()}
+        together = 73728 + 36864 + 24 + 50257
+        assert shares == pytest.approx(
+            {
+                "feed-forward": 73728 / together,
+                "projections": 36864 / together,
+                "logits": 50257 / together,
+                "scores and weighted sum": 24 / together,
+            }
+        )
+
 
 @every_figure
 def test_what_is_drawn_is_the_data(picture):
@@ -194,6 +273,13 @@ def test_what_is_drawn_is_the_data(picture):
     if "hidden" in data:
         lines = picture.svg.count("stroke: var(--multiplication")
         assert lines == data["first"] + data["second"]
+    if "landed" in data:
+        letters = re.findall(r">\s*([a-d]+)\s*</text>", picture.svg)
+        assert len("".join(letters)) == data["side"] ** 2 + data["products"]
+    if "arriving" in data:
+        assert picture.svg.count("stroke: var(--multiplication") == 2 * len(data["lines"])
+    if "gated" in data:
+        assert picture.svg.count("stroke: var(--ffn") == sum(data["macs"].values())
     if "places" in data:
         for place in data["places"]:
             assert f"= {place['output']}<" in picture.svg
@@ -278,7 +364,33 @@ def test_the_conventions_table_has_the_rows_of_the_convention():
     assert plain["GELU"] == ["3", "1", "–", "1 erf"]
     assert plain["dot product of $n$"][:3] == ["n", "n - 1", "n"]
     assert plain["ReLU6"][3] == "2 comparisons"
-    assert [label for label, cells in plain.items() if cells[2] != "–"] == ["dot product of $n$"]
+    # every product of a scatter is added to something, since its sums begin at 0
+    assert plain["scattered products of $n$"][:3] == ["n", "n", "n"]
+    # squares and γ; n - 1 sums and epsilon; the mean, and every number by the root
+    assert plain["RMS norm of $n$"] == ["2 n", "n", "–", "n + 1 divisions, 1 square root"]
+    assert plain["sigmoid"] == ["–", "1", "–", "1 division, 1 exponential"]
+    assert plain["SiLU"] == ["1", "1", "–", "1 division, 1 exponential"]
+    # x·x, ·b, x·(…) and x·sigmoid; a + … and 1 + exp
+    assert plain["GELU by tanh"] == ["4", "2", "–", "1 division, 1 exponential"]
+    assert plain["hard sigmoid"] == ["1", "1", "–", "2 comparisons"]
+    assert plain["hard swish"] == ["2", "1", "–", "2 comparisons"]
+    assert plain["rotation"] == ["2", "1", "–", "–"]
+    assert plain["elementwise product"] == ["1", "–", "–", "–"]
+    dots = ["dot product of $n$", "scattered products of $n$"]
+    assert [label for label, cells in plain.items() if cells[2] != "–"] == dots
+
+
+def test_a_part_of_the_conventions_table():
+    whole = {row[0]: row for row in conventions_table().rows}
+    part = conventions_table("silu", "layer_norm").rows
+    assert [row[0].split("**")[1] for row in part] == [
+        "SiLU",
+        "layer norm of $n$",
+        "layer norm of $n$, no β",
+    ]
+    assert all(whole[row[0]] == row for row in part)
+    with pytest.raises(KeyError):
+        conventions_table("nothing")
 
 
 def _bare(cell):
