@@ -27,7 +27,10 @@ from flopslib.report import Report, count
 __all__ = ["main"]
 
 #: Columns in the order in which a narrow terminal does without them.
-DISPENSABLE = ("one output × outputs", "exact FLOPs", "type", "output", "FLOPs", "share", "about")
+DISPENSABLE = ("one output × outputs", "exact FLOPs", "type", "output", "FLOPs", "about", "input")
+
+#: How wide a text that may be broken has to be at least.
+BREAKABLE = 24
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -195,18 +198,24 @@ def _terminal_table(
 
     console = Console()
     lines = [header, *rows, *([total] if total else [])]
-    widths = dict(zip(header, (max(map(len, c)) for c in zip(*lines, strict=True)), strict=True))
+    longest = (max(map(len, column)) for column in zip(*lines, strict=True))
+    # a figure or a name cut in two is none; other text may be broken
+    whole = {name: figures[at] or at == 0 for at, name in enumerate(header)}
+    widths = {
+        name: width if whole[name] else min(width, BREAKABLE)
+        for name, width in zip(header, longest, strict=True)
+    }
     kept = _fitting(widths, console.width)
     table = Table(box=box.SIMPLE_HEAD, show_footer=total is not None, padding=(0, 1))
     for at, name in enumerate(header):
         if name in kept:
-            foot = Text(total[at] if total else "")
-            if figures[at]:  # a figure cut in two is none
-                table.add_column(
-                    Text(name), foot, justify="right", no_wrap=True, min_width=widths[name]
-                )
-            else:
-                table.add_column(Text(name), foot, overflow="fold")
+            table.add_column(
+                Text(name),
+                Text(total[at] if total else ""),
+                justify="right" if figures[at] else "left",
+                no_wrap=whole[name],
+                min_width=widths[name],
+            )
     for row in rows:
         shown = (cell for cell, name in zip(row, header, strict=True) if name in kept)
         table.add_row(*map(Text, shown))

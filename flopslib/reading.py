@@ -8,7 +8,8 @@ import textwrap
 from typing import Any
 
 ANNOTATION = re.compile(
-    r"(: | -> )(Any|int|float|bool|str|Derivation|Sequence\[Any\]|list\[Any\])( \| None)?( = )?"
+    r"(: | -> )(Any|int|float|bool|str|Derivation|Shape|Run|Sequence\[Any\]|list\[Any\])"
+    r"( \| None)?( = )?"
 )
 
 DETAILS = re.compile(r'("""[^\n"]+)\n\n.*?"""', re.DOTALL)

@@ -218,11 +218,6 @@ class Group(_Counted):
 class Report(_Counted):
     """What a network costs, layer by layer.
 
-    Attributes:
-        input_shape: the shape that was counted.
-        output_shape: the shape that came out.
-        parameters: how many numbers are learnt.
-
     The totals have the names they have on a derivation: ``multiplications``,
     ``additions``, ``macs``, ``flops``, ``exact_flops``, ``other``.
     """

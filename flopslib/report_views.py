@@ -22,12 +22,12 @@ COLUMNS = {
     "layer": False,
     "type": False,
     "output": False,
-    "one output × outputs": True,
-    "parameters": True,
     "MACs": True,
+    "share": True,
+    "parameters": True,
+    "one output × outputs": True,
     "FLOPs": True,
     "exact FLOPs": True,
-    "share": True,
 }
 
 SPACE = "\N{NO-BREAK SPACE}"
@@ -90,8 +90,8 @@ class ReportTable:
     >>> from flopslib import count
     >>> from flopslib.layers import Linear, ReLU, Sequential
     >>> table = count(Sequential(fc=Linear(3, 2), act=ReLU()), (1, 3)).table()
-    >>> table.rows[0][:5]
-    ['fc', 'Linear', '1×2', '3 × 2', '8']
+    >>> table.rows[0][:7]
+    ['fc', 'Linear', '1×2', '6', '100.0\xa0%', '8', '3 × 2']
     """
 
     def __init__(self, report: Report, depth: int | None = None) -> None:
@@ -104,31 +104,34 @@ class ReportTable:
     def _row(self, entry: Row | Group) -> list[str]:
         derivation = getattr(entry, "derivation", None)
         layers = getattr(entry, "layers", 1)
-        figures = (entry.parameters, entry.macs, entry.flops, entry.exact_flops)
         return [
             entry.path or entry.type,
             entry.type,
             shape_text(entry.output_shape),
-            f"{layers} layers" if derivation is None else macs_text(derivation),
-            *map(text, figures),
+            text(entry.macs),
             share_text(entry.macs, self.report.macs),
+            text(entry.parameters),
+            f"{layers} layers" if derivation is None else macs_text(derivation),
+            text(entry.flops),
+            text(entry.exact_flops),
         ]
 
     @property
     def total(self) -> list[str]:
         """The last row."""
         of = self.report
-        figures = (of.parameters, of.macs, of.flops, of.exact_flops)
-        ends = f"{shape_text(of.input_shape)} → {shape_text(of.output_shape)}"
-        return ["total", "", ends, "", *map(text, figures), share_text(of.macs, of.macs)]
+        share = share_text(of.macs, of.macs)
+        figures = (text(of.macs), share, text(of.parameters), "", text(of.flops))
+        return ["total", "", shape_text(of.output_shape), *figures, text(of.exact_flops)]
 
     @property
     def notes(self) -> list[str]:
-        """What no figure above contains, and how the axes were read."""
+        """What went in, what no figure contains, and how the axes were read."""
         other = {kind: n for kind, n in self.report.other.items() if n}
         named = ", ".join(f"{text(n)} {kind.replace('_', ' ')}" for kind, n in other.items())
-        left_out = [f"In neither FLOP figure: {named}."] if named else []
-        return left_out + [f"{said}." for said in self.report.assumptions]
+        left_out = f" In neither FLOP figure: {named}." if named else ""
+        first = f"Input: {shape_text(self.report.input_shape)}.{left_out}"
+        return [first, *(f"{said}." for said in self.report.assumptions)]
 
     def markdown(self) -> str:
         """Return the table as Markdown, the total in bold."""
@@ -148,7 +151,8 @@ class ReportTable:
         ).replace(SPACE, " ")
 
     def _repr_html_(self) -> str:
-        head = "".join(f'<th scope="col">{html.escape(name)}</th>' for name in self.header)
+        names = (name for name in self.header if name != "type")  # it stands beside the layer
+        head = "".join(f'<th scope="col">{html.escape(name)}</th>' for name in names)
         body = "\n".join(
             _html_row(row, entry.macs / max(self.report.macs, 1), _title(entry))
             for row, entry in zip(self.rows, self.entries, strict=True)
@@ -174,17 +178,18 @@ def _title(entry: Row | Group) -> str:
 
 
 # the fall-back is for notebooks, which do not have the book's colours
-BAR = "background:linear-gradient(90deg,var(--bar,rgba(42,125,200,.3)) {share:.2%},transparent 0)"
+BAR = "background-image:linear-gradient(90deg,var(--bar,rgba(42,125,200,.3)) {share:.2%},transparent 0)"
 
 
 def _html_row(cells: list[str], share: float, title: str) -> str:
-    name, kind, output, *figures, last = map(html.escape, cells)
+    name, kind, output, macs, part, *figures = map(html.escape, cells)
     hover = f' title="{html.escape(title)}"' if title else ""
     bar = f' style="{BAR.format(share=share)}"' if share else ""
-    numbers = "".join(f'<td class="figure">{figure}</td>' for figure in figures)
+    beside = f' <span class="kind">{kind}</span>' if kind not in ("", name) else ""
+    numbers = "".join(f'<td class="number">{figure}</td>' for figure in figures)
     return (
-        f'<tr{hover}><th scope="row">{name}</th><td>{kind}</td><td>{output}</td>{numbers}'
-        f'<td class="figure"{bar}>{last}</td></tr>'
+        f'<tr{hover}><th scope="row">{name}{beside}</th><td>{output}</td>'
+        f'<td class="number">{macs}</td><td class="number"{bar}>{part}</td>{numbers}</tr>'
     )
 
 

@@ -186,9 +186,12 @@ def test_in_a_terminal(columns):
     shown = in_a_terminal(columns, "count", "resnet18")
     assert "1,814,073,344" in shown
     assert "layer4.1" in shown
-    assert ("Residual" in shown) == (columns == 200)
+    assert ("Residual" in shown) == (columns > 60)
     assert ("exact FLOPs" in shown) == (columns == 200)
-    assert "resnet50" in in_a_terminal(columns, "list")
+    listed = in_a_terminal(columns, "list")
+    for whole in ("resnext101_32x8d", "303,439,439,462,400", "68,976,648,192"):
+        assert whole in listed
+    assert ("of bottlenecks" in listed) == (columns == 200)
 
 
 def test_a_reader_who_has_seen_enough():

@@ -8,7 +8,7 @@ import pytest
 from flopslib import count, figures, linear, palette, transformer_layer
 from flopslib import layers as nn
 from flopslib.book.inline_svg import figure_html
-from flopslib.models import alexnet, vit_b_16
+from flopslib.models import alexnet, llama_7b, mobilenet_v2, resnet50, vit_b_16
 from flopslib.tables import conventions_table, notation_table
 
 CSS = (Path(__file__).parents[1] / "chapters" / "_static" / "book.css").read_text()
@@ -42,6 +42,8 @@ def drawn():
         "gated": figures.gated_weights(3),
         "token": figures.token_context(llama_7b, [1, 4096], usual=2048),
         "model shares": figures.model_shares(["gpt2_small", "llama3_8b"], seen=1024),
+        "stages": figures.stage_bars(count(resnet50(), (1, 3, 224, 224))),
+        "kinds": figures.kind_bars(count(mobilenet_v2(), (1, 3, 224, 224))),
     }
 
 
@@ -252,6 +254,43 @@ class TestData:
                 "scores and weighted sum": 24 / together,
             }
         )
+
+    def test_stage_bars(self):
+        # 54 weights at 4*4 places, 6 at 2*2, and 8*5 once; the norm's 2*3 parameters
+        # belong to the convolution before it
+        model = nn.Sequential(
+            conv=nn.Conv2d(2, 3, 3, padding=1, bias=False),
+            norm=nn.BatchNorm2d(3),
+            pool=nn.Conv2d(3, 2, 1, stride=2, bias=False),
+            flatten=nn.Flatten(),
+            fc=nn.Linear(8, 5, bias=False),
+        )
+        assert figures.stage_bars_data(count(model, (1, 2, 4, 4))) == {
+            "stages": {
+                "conv, 4×4": {"macs": 864 / 928, "parameters": 60 / 106},
+                "pool, 2×2": {"macs": 24 / 928, "parameters": 6 / 106},
+                "fc": {"macs": 40 / 928, "parameters": 40 / 106},
+            }
+        }
+
+    def test_kind_bars(self):
+        # at 3*3 places 4*9 depthwise, 4*6 pointwise and 2 groups of 3*3 weights; 6*7 once
+        model = nn.Sequential(
+            nn.Conv2d(4, 4, 3, padding=1, groups=4, bias=False),
+            nn.Conv2d(4, 6, 1, bias=False),
+            nn.Conv2d(6, 6, 1, groups=2, bias=False),
+            nn.BatchNorm2d(6),
+            nn.AdaptiveAvgPool2d(1),
+            nn.Flatten(),
+            nn.Linear(6, 7, bias=False),
+        )
+        weights = {"3×3 depthwise": 36, "1×1": 24, "1×1 grouped": 18, "linear": 42, "norms": 12}
+        places = {"3×3 depthwise": 9, "1×1": 9, "1×1 grouped": 9, "linear": 1, "norms": 0}
+        kinds = figures.kind_bars_data(count(model, (1, 4, 3, 3)))["kinds"]
+        assert list(kinds) == list(weights)
+        for kind, share in kinds.items():
+            assert share["parameters"] == weights[kind] / 132
+            assert share["macs"] == weights[kind] * places[kind] / (9 * 78 + 42)
 
 
 @every_figure

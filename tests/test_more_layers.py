@@ -156,7 +156,7 @@ def test_a_transposed_convolution_is_the_transpose_of_a_convolution(window, grou
     assert np.sum(forward * y) == np.sum(x * np.array(back))
 
 
-def test_output_padding_adds_zeros_at_the_end_and_no_product():
+def test_output_padding_crops_less_at_the_end_and_adds_no_product():
     x, weight = whole(1, 1, 3, 3), whole(1, 1, 3, 3, seed=1)
     options = {"stride": 2, "padding": 1}
     small, large = (

@@ -1,5 +1,8 @@
 """What others wrote comes from one file each, with its place."""
 
+import json
+from pathlib import Path
+
 import pytest
 
 from flopslib.quotes import Quotation, published
@@ -26,6 +29,17 @@ def test_an_unknown_claim():
 def test_published_figures_have_a_place_and_a_unit():
     for row in published("resnet50"):
         assert row.keys() == {"where", "cite", "called", "value", "digits"}
+
+
+def test_the_residual_networks_are_quoted_as_torchvision_prints_them():
+    figures = json.loads((Path(__file__).parent / "torchvision_figures.json").read_text())
+    quoted = {row["model"]: row for row in published("resnets")}
+    names = {name for name in figures["models"] if "resne" in name}  # resnet, resnext
+    assert quoted.keys() == names
+    for name, row in quoted.items():
+        printed = figures["models"][name]["gmacs"]
+        assert row["value"] == round(printed * 10**9)
+        assert row["digits"] == len(str(printed).replace(".", ""))
 
 
 def test_agreement_is_at_the_printed_digits():

@@ -335,7 +335,7 @@ def conv3d(
     divides={"groups": ("in_channels", "out_channels")},
     chapter="more_layers",
     example=Example(
-        "the last layer of the DCGAN generator",
+        "the last layer of a DCGAN generator",
         {"in_channels": 64, "out_channels": 3, "kernel_size": 4, "in_height": 32}
         | {"in_width": 32, "out_height": 64, "out_width": 64, "bias": False},
     ),

@@ -51,7 +51,7 @@ def stage_bars(report: Report) -> Picture:
         data["stages"],
         lambda listed: (
             "Where the operations are (blue), and where the parameters (grey): each "
-            f"stage's share of both, with the size of its image. {listed}"
+            f"stage's share of both, with the size of its picture. {listed}"
         ),
     )
 
@@ -141,4 +141,4 @@ def _largest(shares: Shares) -> str:
 def _percent(share: float) -> str:
     if not share:
         return "none"
-    return f"{100 * share:.1f} %" if share >= 0.0005 else "< 0.1 %"
+    return f"{100 * share:.1f} %" if share >= 0.0005 else "under 0.1 %"

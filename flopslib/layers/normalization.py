@@ -125,7 +125,7 @@ class LayerNorm(_OverLast):
     """Layer normalisation over the last axes, as torch.nn.LayerNorm.
 
     Shapes:
-        (…, *normalized_shape) → the same
+        (…, normalized_shape) → the same
 
     >>> LayerNorm(768).parameters, LayerNorm(768, bias=False).parameters
     (1536, 768)
@@ -179,7 +179,7 @@ class RMSNorm(_OverLast):
     """Root-mean-square normalisation over the last axes, as torch.nn.RMSNorm.
 
     Shapes:
-        (…, *normalized_shape) → the same
+        (…, normalized_shape) → the same
 
     >>> RMSNorm(4096).parameters
     4096

@@ -151,7 +151,7 @@ class AdaptiveAvgPool2d(Layer):
     overlap; each is counted with its own cells. ``None`` keeps a side.
 
     Shapes:
-        (N, C, H_in, W_in) → (N, C, *output_size); the N may be left out
+        (N, C, H_in, W_in) → (N, C, output_size); the N may be left out
 
     >>> AdaptiveAvgPool2d((1, 1)).output_shape((1, 2048, 7, 7))
     (1, 2048, 1, 1)

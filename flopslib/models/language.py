@@ -197,7 +197,7 @@ class Training:
 
     @property
     def rule(self) -> int:
-        """6·N·D: two FLOPs for every parameter and token, three times."""
+        """6·N·D, which is two FLOPs for every parameter and token, three times."""
         return PASSES * FLOPS_PER_MAC * self.parameters * self.tokens
 
     @property
