@@ -178,7 +178,10 @@ def _title(entry: Row | Group) -> str:
 
 
 # the fall-back is for notebooks, which do not have the book's colours
-BAR = "background-image:linear-gradient(90deg,var(--bar,rgba(42,125,200,.3)) {share:.2%},transparent 0)"
+BAR = (
+    "background-image:linear-gradient"
+    "(90deg,var(--bar,rgba(42,125,200,.3)) {share:.2%},transparent 0)"
+)
 
 
 def _html_row(cells: list[str], share: float, title: str) -> str:
