@@ -18,6 +18,7 @@ __all__ = ["TABLE", "Entry", "model_table", "remainder_table"]
 
 IMAGE = (1, 3, 224, 224)
 TOKENS, LENGTH = 300 * 10**9, 2048
+ASTRONOMIC = 10**15
 
 
 @dataclass(frozen=True)
@@ -130,17 +131,22 @@ TABLE = (
 )
 
 
-def short(value: float) -> str:
-    """Write a figure as people quote it.
+def short(value: float, digits: int = 3) -> str:
+    """Write a figure as people quote it; a power of ten has so many digits before it.
 
-    >>> short(1_814_073_344), short(3e8), short(3.14e23)
-    ('1.814 G', '300 M', '3.14·10²³')
+    >>> short(1_814_073_344), short(3e8), short(3.14e23), short(3.14159e23, 4)
+    ('1.814 G', '300 M', '3.14·10²³', '3.142·10²³')
     """
-    if value >= 1e15:
-        mantissa, exponent = f"{value:.3g}".split("e+")
+    if value >= ASTRONOMIC:
+        mantissa, exponent = f"{value:.{digits}g}".split("e+")
         return f"{mantissa}·10{exponent.translate(str.maketrans('0123456789', '⁰¹²³⁴⁵⁶⁷⁸⁹'))}"
     unit, size = ("G", 1e9) if value >= 1e9 else ("M", 1e6)
     return f"{value / size:.4g} {unit}"
+
+
+def _digits(value: int) -> str:
+    # all digits, unless there are more than anybody reads
+    return text(value) if value < ASTRONOMIC else short(value, 4)
 
 
 def model_table() -> Table:
@@ -152,7 +158,7 @@ def model_table() -> Table:
         for row in figures[:1]:
             said = f"{short(row['value'])} {{cite}}`{row['cite']}`"
         notes = f"{short(entry.says)}, {entry.kind or 'neither'}"
-        rows.append([entry.name, notes, said, text(entry.macs), text(entry.flops)])
+        rows.append([entry.name, notes, said, _digits(entry.macs), _digits(entry.flops)])
     return Table(
         ["model", "notes, and what it is", "published", "our MACs", "our FLOPs"],
         rows,
@@ -167,6 +173,6 @@ def remainder_table() -> Table:
         left = entry.remainder
         share = percent(left / (entry.says - left), 1, signed=True)
         sign = "−" if left < 0 else "+"
-        rows.append([entry.name, entry.nearest, f"{sign}{text(abs(left))}", share, entry.reason])
+        rows.append([entry.name, entry.nearest, f"{sign}{_digits(abs(left))}", share, entry.reason])
     align = ["left", "left", "right", "right", "left"]
     return Table(["model", "less our", "remainder", "in %", "because"], rows, align)
