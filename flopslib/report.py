@@ -214,6 +214,12 @@ class Group(_Counted):
     layers: int
     _counts: Counts
 
+    def __repr__(self) -> str:
+        return (
+            f"{self.path or self.type}: {self.layers} layers, "
+            f"{self.parameters:,} parameters, {self.macs:,} MACs"
+        )
+
 
 class Report(_Counted):
     """What a network costs, layer by layer.

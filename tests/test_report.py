@@ -70,6 +70,7 @@ def test_a_path(report):
     resnet = count(models.resnet50(), (1, 3, 224, 224))
     assert resnet["layer1"].macs == sum(r.macs for r in resnet.rows if r.path.startswith("layer1."))
     assert resnet["layer1.0"].parameters == 75_008
+    assert repr(resnet["layer1.0"]) == "layer1.0: 12 layers, 75,008 parameters, 231,211,008 MACs"
     # not layer1.10 and not layer10
     assert count(Sequential(*[ReLU()] * 12), (1,))["1"].path == "1"
     with pytest.raises(KeyError, match=r"no layer at 'block.rel'; near it are block.relu"):
