@@ -1,15 +1,16 @@
 # make book | test | check | serve | clean        (see README.md)
-# make notebooks | format | lock | bench          (see CONTRIBUTING.md)
+# make notebooks | format | lock | bench | peers  (see CONTRIBUTING.md)
 
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
+PEERS := .venv-peers
 # a kernel or a package of the user's own must not take the place of the locked ones
 export JUPYTER_PREFER_ENV_PATH := 1
 export PYTHONNOUSERSITE := 1
 unexport PYTHONPATH
 
-.PHONY: book test check serve clean notebooks format lock bench
+.PHONY: book test check serve clean notebooks format lock bench peers
 
 book: $(INSTALLED)
 	$(BIN)/python -m flopslib.book.build
@@ -22,12 +23,13 @@ check: $(INSTALLED)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m flopslib.book.notebooks --check chapters/*.ipynb
+	$(BIN)/python -m flopslib.book.prose --check
 
 serve: book
 	$(BIN)/python -m http.server --directory _build/html 8000
 
 clean:
-	rm -rf _build .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
+	rm -rf _build .venv .venv-peers .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
 
 # run every chapter afresh and store what it prints
 notebooks: $(INSTALLED)
@@ -40,6 +42,19 @@ format: $(INSTALLED)
 # time the counting; beside PyTorch's own counter with PYTHON_WITH_TORCH=/path/to/python
 bench: $(INSTALLED)
 	$(or $(PYTHON_WITH_TORCH),$(BIN)/python) tests/bench_count.py
+
+# measure what other counters say, and store it; they get an environment of their own
+peers: $(PEERS)/installed
+	$(PEERS)/bin/python tests/peers/measure.py
+
+$(PEERS)/installed: requirements-peers.txt
+	$(PYTHON) -m venv --clear $(PEERS)
+	$(PEERS)/bin/python -m pip install -qq --disable-pip-version-check $$(grep -o '^torch==[^ ]*' $<)
+	$(PEERS)/bin/python -m pip install -qq --disable-pip-version-check --no-deps \
+	  $$(sed -n 's/ *# --no-deps$$//p' $<)
+	grep -v -e '--no-deps' -e '^torch==' $< | \
+	  $(PEERS)/bin/python -m pip install -qq --disable-pip-version-check -r /dev/stdin
+	@touch $@
 
 # compile requirements.txt, less the package itself, into the hashed lock
 lock: $(INSTALLED)

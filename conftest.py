@@ -8,6 +8,9 @@ import pytest
 from flopslib.book.kernels import environment
 from flopslib.book.notebooks import DROPPED
 
+# they need packages that the tests do without: see `make peers` and `make mutants`
+collect_ignore = ["tests/peers", "tests/mutants"]
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """Keep a user's IPython start-up files out of the chapters."""

@@ -42,6 +42,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     0
     """
     given = _parser().parse_args(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if not stream.isatty() and hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8")  # × and ─, whatever the machine's own code page
     try:
         given.run(given)
         sys.stdout.flush()
@@ -121,6 +124,8 @@ def _depth(given: argparse.Namespace, report: Report) -> int | None:
 
 
 def _counted(name: str, shape: str | None, options: Mapping[str, Any]) -> Report:
+    if name.endswith(".py"):
+        raise ValueError(f"name the function in the file, too, such as {name}:vgg16")
     file, colon, function = name.rpartition(":")
     if colon and file.endswith(".py"):
         if shape is None:
@@ -133,14 +138,35 @@ def _counted(name: str, shape: str | None, options: Mapping[str, Any]) -> Report
 def _from_file(file: str, name: str, options: Mapping[str, Any]) -> Layer:
     import runpy
 
-    made = runpy.run_path(file)
+    made = _theirs(file, lambda: runpy.run_path(file, run_name="flopslib_model"))
     if name not in made:
-        models = [n for n, v in made.items() if callable(v) or isinstance(v, Layer)]
+        own = {n: v for n, v in made.items() if not n.startswith("_")}
+        models = [
+            n
+            for n, v in own.items()
+            if isinstance(v, Layer) or getattr(v, "__module__", None) == "flopslib_model"
+        ]
         raise ValueError(f"{file} has no {name!r}; it has {', '.join(models) or 'nothing'}")
-    model = made[name](**options) if callable(made[name]) else made[name]
+    found = made[name]
+    model = _theirs(file, lambda: found(**options)) if callable(found) else found
     if not isinstance(model, Layer):
         raise TypeError(f"{file}:{name} must give a layer of flopslib, got {type(model).__name__}")
     return model
+
+
+def _theirs(file: str, call: Callable[[], Any]) -> Any:
+    """Call somebody's own code, and say where it failed if it does."""
+    import traceback
+
+    try:
+        return call()
+    except Exception as error:
+        inside = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == file]
+        line = error.lineno if isinstance(error, SyntaxError) else next(reversed(inside), None)
+        if isinstance(error, OSError) and line is None:
+            raise
+        where = f"{file}, line {line}" if line else file
+        raise ValueError(f"{where}: {type(error).__name__}: {error}") from None
 
 
 def _shape(written: str) -> tuple[int, ...]:
@@ -342,6 +368,8 @@ def _show_list(rows: list[dict[str, Any]]) -> None:
         _terminal_table(header, full, [False, False, True, True, False])
     else:
         widths = [max(map(len, column)) for column in zip(header[:4], *lines, strict=True)]
+        titles = (name.ljust(width) for name, width in zip(header, widths, strict=False))
+        print("  ".join((*titles, header[-1])))
         for line, row in zip(lines, rows, strict=True):
             padded = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
             print("  ".join((*padded, row["about"])))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import string
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -139,7 +140,7 @@ def short(value: float, digits: int = 3) -> str:
     """
     if value >= ASTRONOMIC:
         mantissa, exponent = f"{value:.{digits}g}".split("e+")
-        return f"{mantissa}·10{exponent.translate(str.maketrans('0123456789', '⁰¹²³⁴⁵⁶⁷⁸⁹'))}"
+        return f"{mantissa}·10{exponent.translate(str.maketrans(string.digits, '⁰¹²³⁴⁵⁶⁷⁸⁹'))}"
     unit, size = ("G", 1e9) if value >= 1e9 else ("M", 1e6)
     return f"{value / size:.4g} {unit}"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -48,8 +48,11 @@ def measured(layer: Layer, x: Shape, seen: dict[tuple[int, Shape], Node] | None 
 
 def _measured(layer: Layer, x: Shape, seen: dict[tuple[int, Shape], Node]) -> Node:
     parts: list[tuple[str, Node]] = []
+    foreign = not type(layer).__module__.startswith("flopslib.")  # the tests check the library's
 
     def run(name: str, part: Layer, shape: Shape) -> Shape:
+        if foreign:
+            _check_run(layer, parts, name, part, shape)
         node = seen.get((id(part), shape))
         if node is None:
             try:
@@ -60,23 +63,45 @@ def _measured(layer: Layer, x: Shape, seen: dict[tuple[int, Shape], Node]) -> No
         return node.output_shape
 
     y = layer.flow(x, run) if layer._flows() else layer.output_shape(x)
-    if not type(layer).__module__.startswith("flopslib."):  # the tests check those of the library
-        _check_shape(layer, y)
-        _check_kept(layer, parts)
+    if foreign:
+        _check_shape(f"the output of {layer!r}", y)
+        _check_own(layer)
     return Node(layer, x, y, layer._counts(x, y), parts)
 
 
-def _check_shape(layer: Layer, shape: Any) -> None:
+def _check_shape(what: str, shape: Any) -> None:
     if type(shape) is not tuple or any(type(side) is not int for side in shape):
-        raise TypeError(f"the output of {layer!r} must be a tuple of integers, got {shown(shape)}")
+        raise TypeError(f"{what} must be a tuple of integers, got {shown(shape)}")
+    if any(side < 1 for side in shape):
+        raise ValueError(f"{what} must be positive integers, got {shape}")
 
 
-def _check_kept(layer: Layer, parts: list[tuple[str, Node]]) -> None:
-    """Refuse a layer that a container runs and has not kept: its weights would be lost."""
-    kept = {id(part) for part in layer.kept}
-    for name, part in parts:
-        if id(part.layer) not in kept and part.layer.parameters:
-            raise TypeError(f"{layer!r} runs {name} without keeping it: give it to _set")
+def _check_run(
+    layer: Layer, parts: list[tuple[str, Node]], name: Any, part: Any, shape: Any
+) -> None:
+    """Check what a container of somebody else's hands to ``run``."""
+    if not isinstance(name, str) or "." in name:
+        raise TypeError(f"{layer!r} needs a name without a dot for what it runs, got {name!r}")
+    if any(name == other for other, _ in parts):
+        raise ValueError(f"{layer!r} runs two layers under the name {name!r}: each needs its own")
+    if not isinstance(part, Layer):
+        raise TypeError(f"{layer!r} runs {name!r}, which must be a layer, got {shown(part)}")
+    if part.parameters and all(part is not kept for kept in layer.kept):
+        raise TypeError(f"{layer!r} runs {name} without keeping it: give it to _set")
+    _check_shape(f"the shape that {layer!r} gives to {name!r}", shape)
+
+
+def _check_own(layer: Layer) -> None:
+    """Check what a layer of somebody else's says of itself."""
+    cls = type(layer)
+    silent = cls.output_shape is Layer.output_shape and cls.cost is Layer.cost
+    if layer.kept and silent and not layer._flows() and cls._formula is Layer._formula:
+        raise TypeError(f"{layer!r} keeps layers and runs none: define flow(x, run)")
+    weights = layer.weights
+    if not isinstance(weights, Mapping):
+        raise TypeError(f"the weights of {layer!r} must be a property that gives a dict of shapes")
+    for name, shape in weights.items():
+        _check_shape(f"the shape of {name!r} in {layer!r}", shape)
 
 
 def count(model: Layer, input_shape: Any) -> Report:

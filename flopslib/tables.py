@@ -25,6 +25,9 @@ from flopslib.rendering import (
 )
 from flopslib.symbolic import formula
 
+#: An approximation is called good while it misses no more than this share.
+GOOD_WITHIN = 0.05
+
 
 class Table:
     """A table that shows as Markdown in a notebook and as text everywhere else.
@@ -286,7 +289,7 @@ def approximations_table() -> Table:
         ("FLOPs of a token, short text, no logits", model, model + logits, words, r"\le"),
     ]
     return Table(
-        ["of what", "short", "in full", "error", "within 5 %"],
+        ["of what", "short", "in full", "error", f"within {100 * GOOD_WITHIN:.0f} %"],
         (_approximation(*row) for row in rows),
     )
 
@@ -295,7 +298,7 @@ def _approximation(what: str, short: Any, full: Any, letter: Any, sign: str) -> 
     import sympy
 
     error = relative_error(short, full)
-    limit = where_equal(error, sympy.Rational(5, 100), letter)
+    limit = where_equal(error, sympy.Rational(str(GOOD_WITHIN)), letter)
     limit = sympy.ceiling(limit) if limit.is_number else limit
     formulas = (in_terms(short), in_terms(full), f"${latex(error)}$")
     return [what, *formulas, f"${letter} {sign} {sympy.latex(limit)}$"]

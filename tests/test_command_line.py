@@ -93,10 +93,20 @@ def test_a_model_of_ones_own(run, tmp_path):
     )
     assert json.loads(run("count", f"{file}:fixed", "--input", "1,5", "--json")[1])["macs"] == 10
     for model, message in {
-        f"{file}:nett": f"{file} has no 'nett'; it has Linear, net, fixed",
+        f"{file}:nett": f"{file} has no 'nett'; it has net, fixed",
         f"{file}:broken": f"{file}:broken must give a layer of flopslib, got int",
     }.items():
         assert run("count", model, "--input", "1,3") == (2, "", f"flopslib: {message}\n")
+    file.write_text("def net():\n    a, b = 1, 2, 3\n")
+    assert run("count", f"{file}:net", "--input", "1,3")[2] == (
+        f"flopslib: {file}, line 2: ValueError: too many values to unpack (expected 2)\n"
+    )
+    file.write_text("def net(:\n")
+    assert f"{file}, line 1: SyntaxError" in run("count", f"{file}:net", "--input", "1,3")[2]
+    assert run("count", str(file))[2] == (
+        f"flopslib: name the function in the file, too, such as {file}:vgg16\n"
+    )
+    file.write_text("def net():\n    return 3\n")
     assert "--input must be given" in run("count", f"{file}:net")[2]
     assert "No such file" in run("count", "nowhere.py:net", "--input", "1,3")[2]
 
@@ -153,6 +163,7 @@ def test_list(run):
     out = run("list")[1]
     for name in [*catalogue(), *registered()]:
         assert name in out
+    assert out.splitlines()[0].split() == ["model", "input", "parameters", "MACs", "about"]
     plain = json.loads(run("list", "--json")[1])
     assert {model["name"] for model in plain["models"]} == set(catalogue())
     rows = list(csv.DictReader(io.StringIO(run("list", "--csv")[1])))
@@ -199,6 +210,13 @@ def test_a_reader_who_has_seen_enough():
     done = subprocess.run(command, shell=True, capture_output=True, text=True, cwd=ROOT, check=True)
     assert done.stdout.startswith("path,")
     assert done.stderr == ""
+
+
+def test_another_code_page():
+    command = [sys.executable, "-m", "flopslib", "count", "alexnet", "--depth", "1"]
+    environment = os.environ | {"PYTHONIOENCODING": "cp1252"}
+    done = subprocess.run(command, capture_output=True, cwd=ROOT, env=environment, check=True)
+    assert "one output × outputs" in done.stdout.decode()
 
 
 def test_the_command_is_installed():

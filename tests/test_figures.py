@@ -44,6 +44,7 @@ def drawn():
         "model shares": figures.model_shares(["gpt2_small", "llama3_8b"], seen=1024),
         "stages": figures.stage_bars(count(resnet50(), (1, 3, 224, 224))),
         "kinds": figures.kind_bars(count(mobilenet_v2(), (1, 3, 224, 224))),
+        "tools": figures.tool_spread(["resnet18", "gpt2_layer"]),
     }
 
 
@@ -67,6 +68,14 @@ class TestData:
             "excess": [1, 1],
             "percent": [20, pytest.approx(100 / 15)],
         }
+
+    def test_tools(self):
+        (ratios,) = figures.tool_spread_data(["linear"]).values()
+        # 2*3*5*7 = 210 MACs; torchinfo has 7*(5 + 1) parameters for each of 2 samples
+        assert ratios["torchinfo, cpu, mult-adds"] == 84 / 210
+        assert ratios["fvcore, meta, flops"] == ratios["calflops, cpu, FLOPs"] == 1
+        # 8 tools on 2 devices, and two figures of calflops
+        assert len(ratios) == 18
 
     def test_grid(self):
         # 5 products and 5 sums (the bias among them) in each of 2 rows

@@ -699,6 +699,64 @@ def test_a_layer_of_ones_own_that_is_wrong(wrong, error, message):
         count(odd, (1, 2))
 
 
+@pytest.mark.parametrize(
+    ("flow", "message"),
+    [
+        (lambda self, x, run: run("a", self.fc, run("a", self.fc, x)), "runs two layers under the name 'a'"),
+        (lambda self, x, run: run(0, self.fc, x), "needs a name without a dot for what it runs, got 0"),
+        (lambda self, x, run: run("a.b", self.fc, x), "needs a name without a dot for what it runs, got 'a.b'"),
+        (lambda self, x, run: run("a", "fc", x), "runs 'a', which must be a layer, got 'fc'"),
+        (lambda self, x, run: run("a", self.fc, (-1, 2)), "gives to 'a' must be positive integers, got (-1, 2)"),
+        (lambda self, x, run: run("a", self.fc, [1, 2]), "gives to 'a' must be a tuple of integers, got [1, 2]"),
+    ],
+)  # fmt: skip
+def test_a_container_of_ones_own_that_is_wrong(flow, message):
+    kind = type(
+        "Odd",
+        (Layer,),
+        {"__module__": "mine", "flow": flow, "__init__": lambda self: self._set(fc=Linear(2, 2))},
+    )
+    with pytest.raises((TypeError, ValueError)) as caught:
+        count(kind(), (1, 2))
+    assert message in str(caught.value)
+
+
+def test_what_a_layer_of_ones_own_must_not_do():
+    with pytest.raises(TypeError, match="Odd has a forward, which nothing here calls"):
+        type("Odd", (Layer,), {"forward": lambda self, x: x})
+    keeps = type(
+        "Odd", (Layer,), {"__module__": "mine", "__init__": lambda self: self._set(fc=Linear(2, 2))}
+    )
+    with pytest.raises(TypeError, match="keeps layers and runs none"):
+        count(keeps(), (1, 2))
+    for weights in ({"w": (5, -1)}, {"w": 5}):
+        odd = type(
+            "Odd", (Layer,), {"__module__": "mine", "weights": property(lambda self, w=weights: w)}
+        )
+        with pytest.raises((TypeError, ValueError), match="the shape of 'w'"):
+            count(odd(), (1, 2))
+    with pytest.raises(
+        AttributeError, match=r"Odd keeps its arguments with one call: self\._set\(width=width"
+    ):
+        type("Odd", (Layer,), {"__init__": lambda self: setattr(self, "width", 3)})()
+
+
+def test_every_row_has_a_path_of_its_own():
+    nested = count(Residual(Residual(Linear(3, 3))), (1, 3))
+    assert [row.path for row in nested.rows] == ["body.body", "body.sum", "sum"]
+    tallies = run_layers(Residual(Residual(Linear(3, 3))), (1, 3))
+    assert sum(tally.exact_flops for tally in tallies.values()) == nested.exact_flops == 24
+    with pytest.raises(ValueError, match="two layers have the path 'first'"):
+        run_layers(
+            type(
+                "Same",
+                (Twice,),
+                {"flow": lambda s, x, run: run("first", s.layer, run("first", s.layer, x))},
+            )(Linear(2, 2)),
+            (1, 2),
+        )
+
+
 def test_what_a_layer_keeps():
     class Keeps(Layer):
         def __init__(self, **values):

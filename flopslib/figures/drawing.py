@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from string import digits
 from typing import Any
 
 from flopslib import palette
@@ -60,4 +61,4 @@ def plain_ticks(axes: Any, values: Sequence[int], label: Callable[[int], str] = 
 
 def subscript(number: int) -> str:
     """Write a number in small digits below the line."""
-    return str(number).translate(str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉"))
+    return str(number).translate(str.maketrans(digits, "₀₁₂₃₄₅₆₇₈₉"))

@@ -141,4 +141,5 @@ def _largest(shares: Shares) -> str:
 def _percent(share: float) -> str:
     if not share:
         return "none"
-    return f"{100 * share:.1f} %" if share >= 0.0005 else "under 0.1 %"
+    least = 0.001
+    return f"{100 * share:.1f} %" if share >= least / 2 else f"under {100 * least:.1f} %"

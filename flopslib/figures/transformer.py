@@ -378,7 +378,8 @@ def approximation_error(ratios: Sequence[float], d_model: int) -> Picture:
     styles = {"12d², no mask": (ORANGE, "-"), "24d², no mask": (SQUARE, "-")}
     styles["24d², causal"] = (SQUARE, "--")
     with canvas(5.4, 3.6) as (figure, axes):
-        for level in (1, 5, 20):
+        levels = (1, 5, 20)
+        for level in levels:
             axes.axhline(level, color=QUIET, linewidth=0.8, linestyle=":")
         for name, errors in data["errors"].items():
             colour, style = styles[name]
@@ -396,7 +397,8 @@ def approximation_error(ratios: Sequence[float], d_model: int) -> Picture:
             caption="24d² FLOPs per token and layer is good while the sequence is short against "
             "the width, and good for twice as long if a causal mask is counted. 12d² is never "
             "good: those are MACs.",
-            alt=f"Two parallel rising lines for 24d², the causal one below, which pass 1, 5 and "
-            f"20 percent; above them a line for 12d² that begins at {worst:.0f} percent.",
+            alt="Two parallel rising lines for 24d², the causal one below, which pass "
+            f"{levels[0]}, {levels[1]} and {levels[2]} percent; above them a line for 12d² that "
+            f"begins at {worst:.0f} percent.",
             data=data,
         )

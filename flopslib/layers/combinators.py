@@ -93,7 +93,8 @@ class Residual(Layer):
     """body(x) + shortcut(x), and what the sum goes through; the sum is a row of its own.
 
     The layers of a body that is a ``Sequential`` are found under their own
-    names, those of the shortcut under ``shortcut``, the last under ``then``.
+    names, any other under ``body``, those of the shortcut under ``shortcut``, the
+    last under ``then``.
 
     Args:
         body: the layer around which the shortcut leads.
@@ -119,7 +120,7 @@ class Residual(Layer):
 
     def flow(self, x: Shape, run: Run) -> Shape:
         """Run both, compare what comes out, and add."""
-        y = run("", self.body, x)
+        y = run("" if isinstance(self.body, Sequential) else "body", self.body, x)
         around = x if self.shortcut is None else run("shortcut", self.shortcut, x)
         if around != y:
             self._refuse(f"adds shapes that differ: {y} from its body, {around} around it")

@@ -100,6 +100,13 @@ class Layer:
 
         def __getattr__(self, name: str) -> Any: ...
 
+    def __init_subclass__(cls) -> None:
+        if "forward" in vars(cls):
+            raise TypeError(
+                f"{cls.__name__} has a forward, which nothing here calls: say in flow(x, run) "
+                f"what runs, or in output_shape and cost what the layer does"
+            )
+
     def _set(self, **values: Any) -> None:
         """Keep the arguments of ``__init__``, under their names; lists become tuples.
 
@@ -121,6 +128,11 @@ class Layer:
         self.__dict__.update(values, kept=tuple(kept), _given=tuple(values.items()))
 
     def __setattr__(self, name: str, value: Any) -> NoReturn:
+        if "_given" not in self.__dict__ and type(self).__init__ is not object.__init__:
+            raise AttributeError(
+                f"{type(self).__name__} keeps its arguments with one call: "
+                f"self._set({name}={name}, …)"
+            )
         raise AttributeError(f"a layer is a value: build another {type(self).__name__} instead")
 
     def __delattr__(self, name: str) -> NoReturn:

@@ -52,6 +52,8 @@ def run_layers(model: Layer, input_shape: Shape) -> dict[str, OpCount]:
     def run_at(path: str, layer: Layer, shape: Shape) -> Shape:
         if layer._flows():
             return layer.flow(shape, lambda name, part, x: run_at(joined(path, name), part, x))
+        if (path or type(layer).__name__) in tallies:
+            raise ValueError(f"two layers have the path {path!r}: each needs its own")
         tally = Tally()
         y = _executed(layer.layer if isinstance(layer, kinds.Shared) else layer, shape, tally)
         tallies[path or type(layer).__name__] = tally.record()
