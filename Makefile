@@ -1,16 +1,17 @@
 # make book | test | check | serve | clean        (see README.md)
-# make notebooks | format | lock | bench | peers  (see CONTRIBUTING.md)
+# make notebooks | format | lock | bench | peers | mutants  (see CONTRIBUTING.md)
 
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 PEERS := .venv-peers
+MUTANTS := .venv-mutants
 # a kernel or a package of the user's own must not take the place of the locked ones
 export JUPYTER_PREFER_ENV_PATH := 1
 export PYTHONNOUSERSITE := 1
 unexport PYTHONPATH
 
-.PHONY: book test check serve clean notebooks format lock bench peers
+.PHONY: book test check serve clean notebooks format lock bench peers mutants
 
 book: $(INSTALLED)
 	$(BIN)/python -m flopslib.book.build
@@ -29,7 +30,7 @@ serve: book
 	$(BIN)/python -m http.server --directory _build/html 8000
 
 clean:
-	rm -rf _build .venv .venv-peers .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
+	rm -rf _build .venv .venv-peers .venv-mutants .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
 
 # run every chapter afresh and store what it prints
 notebooks: $(INSTALLED)
@@ -54,6 +55,19 @@ $(PEERS)/installed: requirements-peers.txt
 	  $$(sed -n 's/ *# --no-deps$$//p' $<)
 	grep -v -e '--no-deps' -e '^torch==' $< | \
 	  $(PEERS)/bin/python -m pip install -qq --disable-pip-version-check -r /dev/stdin
+	@touch $@
+
+# break the library in thousands of small ways, and see whether the tests notice; about an
+# hour, goes on where it was interrupted; MUTANTS_ARGS=--help shows what else it can do
+mutants: $(MUTANTS)/installed
+	$(MUTANTS)/bin/python tests/mutants/run.py $(MUTANTS_ARGS)
+
+# cosmic-ray in an environment of its own, which sees the locked packages beside it
+$(MUTANTS)/installed: requirements-mutants.txt $(INSTALLED)
+	$(BIN)/python -m venv --clear $(MUTANTS)
+	$(MUTANTS)/bin/python -m pip install -qq --disable-pip-version-check -r $<
+	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > \
+	  "$$($(MUTANTS)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/locked.pth"
 	@touch $@
 
 # compile requirements.txt, less the package itself, into the hashed lock

@@ -33,6 +33,7 @@ import signal
 import sys
 import time
 import tomllib
+import warnings
 from collections import Counter, defaultdict
 from pathlib import Path
 
@@ -52,6 +53,7 @@ OUTCOMES = ("killed", "survived", "timeout")
 
 cosmic_ray.plugins.OPERATOR_PROVIDERS["own"] = Operators()
 os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # nothing of the notebooks is needed
+os.environ["PYTHONDONTWRITEBYTECODE"] = "1"  # for what the tests start
 
 
 # what to change
@@ -146,7 +148,8 @@ def stages(module):
     """Return the tests for a module, in groups, those that notice quickest first."""
     for pattern, files in CONFIG["tests"].items():
         if str(module).startswith(pattern):
-            return [[str(module)], *([f"tests/{name}.py"] for name in files)]
+            named = (name.partition("::") for name in files)
+            return [[str(module)], *([f"tests/{file}.py{sep}{test}"] for file, sep, test in named)]
     raise LookupError(f"no tests are named for {module} in config.toml")
 
 
@@ -189,6 +192,7 @@ def test_in_child(tree, module, note):
         import pytest
 
         options = ["-x", "-q", "-o", "addopts=", "-p", "no:cacheprovider", "--doctest-modules"]
+        options += ["-W", "ignore::SyntaxWarning"]  # an `is "same"` has to be noticed by a test
         code = 0
         for stage in stages(module):
             witness = Witness()
@@ -207,16 +211,17 @@ def test_in_child(tree, module, note):
 class Slot:
     """A copy of the tree, in which one mutant at a time is tested."""
 
-    def __init__(self, number):
+    def __init__(self, number, origin=ROOT):
         self.tree = BUILD / f"tree{number}"
         self.note = BUILD / f"note{number}"
         shutil.rmtree(self.tree, ignore_errors=True)
         for name in CONFIG["copied"]:
-            source = ROOT / name
+            source = origin / name
             target = self.tree / name
             target.parent.mkdir(parents=True, exist_ok=True)
             if source.is_dir():
-                shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+                compiled = shutil.ignore_patterns("__pycache__") if origin == ROOT else None
+                shutil.copytree(source, target, ignore=compiled)
             else:
                 shutil.copy2(source, target)
         self.child = None
@@ -226,6 +231,8 @@ class Slot:
         self.note.write_text("")
         if text is not None:
             (self.tree / module).write_text(text)
+        # what is compiled on unchanged code is kept; a mutant leaves nothing behind
+        sys.dont_write_bytecode = text is not None
         self.began = time.monotonic()
         self.child = os.fork()
         if not self.child:
@@ -251,7 +258,9 @@ class Slot:
         return outcome, by, round(seconds, 2)
 
 
-def wait(slot):
+def passed(slot, module):
+    """Run the tests of a module on unchanged code, and wait for them."""
+    slot.start(module)
     while (outcome := slot.finished()) is None:
         time.sleep(0.01)
     return outcome
@@ -260,16 +269,11 @@ def wait(slot):
 def baseline(slot):
     """Run all tests on the unchanged copy: they have to pass, and get compiled."""
     for module in {str(stages(m)[1:]): m for m in modules()}.values():
-        outcome, by, seconds = wait(slot_started(slot, module))
+        outcome, by, seconds = passed(slot, module)
         if outcome != "survived":
             log = slot.note.with_suffix(".log").read_text()
             sys.exit(f"{log}\nThe tests of {module} fail on unchanged code: {by}")
         print(f"unchanged, with the tests of {module}: passed, {seconds} s", flush=True)
-
-
-def slot_started(slot, module):
-    slot.start(module)
-    return slot
 
 
 # the session
@@ -318,7 +322,6 @@ def work(db, jobs, chosen, again, texts):
     pending = list(db.pending_work_items)
     if again:
         pending += [item for item in db.work_items if item.job_id in lived]
-    slots = [Slot(number) for number in range(jobs)]
     queue = []
     for item in pending:
         (mutation,) = item.mutations
@@ -332,9 +335,9 @@ def work(db, jobs, chosen, again, texts):
     if not queue:
         return
     preload()
+    slots = [Slot(0)]
     baseline(slots[0])
-    for slot in slots[1:]:
-        wait(slot_started(slot, next(modules())))
+    slots += [Slot(number, slots[0].tree) for number in range(1, jobs)]
     queue.sort(key=lambda job: job[2] == "texts")  # they come last
     left, done, began = iter(queue), 0, time.monotonic()
     while True:
@@ -460,8 +463,8 @@ def main():
     parser.add_argument("--no-texts", action="store_true", help="leave texts untested")
     parser.add_argument("--jobs", type=int, default=1)
     given = parser.parse_args()
+    warnings.simplefilter("ignore", SyntaxWarning)
     db = opened(given.fresh)
-    sys.dont_write_bytecode = False
     if not given.report:
         work(db, given.jobs, tuple(given.chosen) or "", given.again, not given.no_texts)
     show(db, given.jobs)
