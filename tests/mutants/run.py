@@ -23,7 +23,9 @@ from __future__ import annotations
 import argparse
 import ast
 import contextlib
+import gc
 import hashlib
+import importlib
 import importlib.metadata
 import json
 import os
@@ -38,6 +40,8 @@ from collections import Counter, defaultdict
 from pathlib import Path
 
 import cosmic_ray.plugins
+import pytest
+from _pytest.config import default_plugins as pytest_plugins
 from cosmic_ray.commands.init import init
 from cosmic_ray.mutating import mutate_code
 from cosmic_ray.work_db import WorkDB
@@ -109,17 +113,12 @@ class Source:
         return len(self.lines[line - 1].encode()[:offset].decode())
 
     def kind(self, mutation):
-        """Return the class that a mutation belongs to."""
+        """Return the class that a mutation belongs to, if it is Python."""
         start, end = tuple(mutation.start_pos), tuple(mutation.end_pos)
 
         def within(spans):
             return any(first <= start and end <= last for first, last in spans)
 
-        changed = self.changed(mutation)
-        try:
-            compile(changed, "", "exec")
-        except SyntaxError:
-            return "not Python"
         if within(self.annotations):
             return "annotations"
         if within(self.texts):
@@ -141,15 +140,28 @@ class Source:
         return tuple(" ".join(map(str.strip, lines)).strip() for lines in (before, after))
 
 
+def is_python(text):
+    try:
+        compile(text, "", "exec")
+    except SyntaxError:
+        return False
+    return True
+
+
 # running tests on it
 
 
 def stages(module):
-    """Return the tests for a module, in groups, those that notice quickest first."""
+    """Return the tests for a module, in groups, those that notice quickest first.
+
+    The first group is the module's own doctests and the first file, the second
+    the next file, the last all others: a group costs a start of pytest.
+    """
     for pattern, files in CONFIG["tests"].items():
         if str(module).startswith(pattern):
             named = (name.partition("::") for name in files)
-            return [[str(module)], *([f"tests/{file}.py{sep}{test}"] for file, sep, test in named)]
+            first, second, *others = [f"tests/{file}.py{sep}{test}" for file, sep, test in named]
+            return [[str(module), first], [second], *([others] if others else [])]
     raise LookupError(f"no tests are named for {module} in config.toml")
 
 
@@ -162,6 +174,9 @@ def preload():
 
     hypothesis.settings.register_profile("mutants", derandomize=True, database=None)
     hypothesis.settings.load_profile("mutants")
+    for name in pytest_plugins:
+        importlib.import_module(f"_pytest.{name}")
+    gc.freeze()  # or pytest's own collections go through all of this, in each child
 
 
 class Witness:
@@ -189,14 +204,13 @@ def test_in_child(tree, module, note):
         sink = os.open(note.with_suffix(".log"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         os.dup2(sink, 1)
         os.dup2(sink, 2)
-        import pytest
-
         options = ["-x", "-q", "-o", "addopts=", "-p", "no:cacheprovider", "--doctest-modules"]
+        options += ["--noconftest", "--tb=no", "-p", "no:unraisableexception"]
         options += ["-W", "ignore::SyntaxWarning"]  # an `is "same"` has to be noticed by a test
         code = 0
         for stage in stages(module):
             witness = Witness()
-            status = pytest.main([*options, "--noconftest", *stage], plugins=[witness])
+            status = pytest.main([*options, *stage], plugins=[witness])
             if status not in (0, 5):  # 5: a module without doctests
                 note.write_text(witness.first or f"{stage[0]}: exit {int(status)}")
                 code = 1
@@ -268,7 +282,7 @@ def passed(slot, module):
 
 def baseline(slot):
     """Run all tests on the unchanged copy: they have to pass, and get compiled."""
-    for module in {str(stages(m)[1:]): m for m in modules()}.values():
+    for module in {str(stages(m)[-1]): m for m in modules()}.values():
         outcome, by, seconds = passed(slot, module)
         if outcome != "survived":
             log = slot.note.with_suffix(".log").read_text()
@@ -328,7 +342,7 @@ def work(db, jobs, chosen, again, texts):
         if not str(mutation.module_path).startswith(chosen):
             continue
         kind = sources[mutation.module_path].kind(mutation)
-        if kind in ("annotations", "not Python") or (kind == "texts" and not texts):
+        if kind == "annotations" or (kind == "texts" and not texts):
             db.set_result(item.job_id, result(kind))
         else:
             queue.append((item.job_id, mutation, kind))
@@ -349,9 +363,12 @@ def work(db, jobs, chosen, again, texts):
                 if done % 100 == 0:
                     passed = time.monotonic() - began
                     print(f"{done} of {len(queue)} mutants, {passed:.0f} s", flush=True)
-            if slot.child is None and (job := next(left, None)):
-                source = sources[job[1].module_path]
-                slot.start(job[1].module_path, source.changed(job[1]), job)
+            while slot.child is None and (job := next(left, None)):
+                changed = sources[job[1].module_path].changed(job[1])
+                if is_python(changed):
+                    slot.start(job[1].module_path, changed, job)
+                else:
+                    db.set_result(job[0], result("not Python"))
             busy = busy or slot.child is not None
         if not busy:
             return
