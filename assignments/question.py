@@ -1,0 +1,71 @@
+"""What one question asks, and what its answer has to be.
+
+A set's questions are the one place that knows the expected answers. The hidden tests of
+the master notebook, the zip for Gradescope and `make grade` all ask them.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from random import Random
+from typing import Any
+
+from flopslib.exercises.personal import personal
+
+Plain = int | str | list[Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """One question that a program grades.
+
+    Args:
+        name: The set and a number: "layers-1". `personal` knows its numbers by this name.
+        answer: The variable, or the function, that a student defines: "layers_1".
+        expected: What is right: a function of the student's numbers, or, where a function
+            is asked for, of that function's arguments. Plain data: integers, text, lists.
+        examples: Arguments that the statement itself shows, for a question that asks for
+            a function.
+        draw: Draws hidden arguments for a function; None where a value is asked for.
+        draws: How many are drawn.
+    """
+
+    name: str
+    answer: str
+    expected: Callable[..., Plain]
+    examples: tuple[Mapping[str, Any], ...] = ()
+    draw: Callable[[Random], Mapping[str, Any]] | None = None
+    draws: int = 5
+
+    @property
+    def is_function(self) -> bool:
+        """Whether a function is asked for, rather than a value."""
+        return self.draw is not None
+
+    def right_answer(self, student: str) -> Plain:
+        """Return the value that this student has to find."""
+        return self.expected(**personal(self.name, student))
+
+    def hidden_arguments(self, seed: str, student: str) -> list[Mapping[str, Any]]:
+        """Return the arguments that only who holds the seed can know."""
+        if self.draw is None:
+            return []
+        digest = sha256(f"{seed}\n{self.name}\n{student}".encode()).hexdigest()
+        random = Random(digest)
+        return [self.draw(random) for _ in range(self.draws)]
+
+
+def same(found: object, expected: Plain) -> bool:
+    """Return whether an answer is the expected one, in type and in value.
+
+    Not `==`: an object of a student's own class may equal everything, True equals 1, and
+    1.0 equals 1.
+
+    >>> same(6, 6), same(6.0, 6), same(True, 1), same([1, "a"], [1, "a"])
+    (True, False, False, True)
+    """
+    if type(found) is not type(expected):
+        return False
+    if type(found) is list:
+        return len(found) == len(expected) and all(map(same, found, expected))
+    return type(found) in (int, str) and found == expected
