@@ -1,5 +1,5 @@
 # make book | test | check | serve | clean        (see README.md)
-# make notebooks | format | lock | bench | peers | mutants  (see CONTRIBUTING.md)
+# make notebooks | format | lock | record | bench | peers | mutants  (see CONTRIBUTING.md)
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -11,7 +11,7 @@ export JUPYTER_PREFER_ENV_PATH := 1
 export PYTHONNOUSERSITE := 1
 unexport PYTHONPATH
 
-.PHONY: book test check serve clean notebooks format lock bench peers mutants
+.PHONY: book test check serve clean notebooks format lock record bench peers mutants
 
 book: $(INSTALLED)
 	$(BIN)/python -m flopslib.book.build
@@ -36,6 +36,11 @@ clean:
 notebooks: $(INSTALLED)
 	$(BIN)/python -m flopslib.book.notebooks --run chapters/*.ipynb
 
+# run all tests and store what they did, for the page "How this book is checked"
+record: book
+	$(BIN)/python -m pytest --record
+	$(BIN)/python -m flopslib.book.notebooks --run chapters/checked.ipynb
+
 format: $(INSTALLED)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -57,7 +62,7 @@ $(PEERS)/installed: requirements-peers.txt
 	  $(PEERS)/bin/python -m pip install -qq --disable-pip-version-check -r /dev/stdin
 	@touch $@
 
-# break the library in thousands of small ways, and see whether the tests notice; about an
+# break the library in thousands of small ways, and see whether the tests notice; less than an
 # hour, goes on where it was interrupted; MUTANTS_ARGS=--help shows what else it can do
 mutants: $(MUTANTS)/installed
 	$(MUTANTS)/bin/python tests/mutants/run.py $(MUTANTS_ARGS)

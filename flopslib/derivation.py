@@ -199,7 +199,8 @@ class Derivation(_Figures):
         """
         if len(self.steps) != 1:
             return replace(self, name=name)
-        return Derivation((replace(self.steps[0], name=name),), name)
+        (step,) = self.steps
+        return Derivation((replace(step, name=name),), name)
 
     def __add__(self, other: object) -> Derivation:
         """Do one after the other; ``0 + derivation`` lets ``sum`` begin."""

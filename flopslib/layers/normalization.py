@@ -165,7 +165,9 @@ class LayerNorm2d(LayerNorm):
     def output_shape(self, input_shape: Shape) -> Shape:
         """Leave the shape as it is."""
         self._check_rank(input_shape, {4: "(N, C, H, W)"})
-        channels = self.normalized_shape[0]
+        channels, *others = self.normalized_shape
+        if others:
+            self._refuse("normalises the channels alone, which are one axis")
         self._check_size(input_shape, 1, channels, "channels")
         return input_shape
 

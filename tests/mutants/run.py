@@ -13,7 +13,8 @@ No function is excluded, and no pragma is looked at. What is counted apart:
 * "annotations": they are never evaluated (`from __future__ import annotations`);
 * "texts": the wording of messages, labels, LaTeX, docs and `__all__`: strings, and what
   is computed inside an f-string or a message. A string that the code compares,
-  looks up, takes for a key or has for a default is no text.
+  looks up, takes for a key, reads or sets an attribute by, or has for a default is
+  no text.
 
 A mutant on which the tests do not end is a time-out, and not counted as killed.
 """
@@ -54,6 +55,7 @@ BUILD = ROOT / "_build" / "mutants"
 CONFIG = tomllib.loads((HERE / "config.toml").read_text())
 CLASSES = ("code", "texts", "annotations", "not Python")
 OUTCOMES = ("killed", "survived", "timeout")
+BY_NAME = ("getattr", "setattr", "__setattr__")  # a string says which attribute is meant
 
 cosmic_ray.plugins.OPERATOR_PROVIDERS["own"] = Operators()
 os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # nothing of the notebooks is needed
@@ -75,6 +77,10 @@ def place_of(module):
     return next(place for place in CONFIG["places"] if str(module).startswith(place))
 
 
+def name_of(function):
+    return getattr(function, "attr", getattr(function, "id", ""))
+
+
 class Source:
     """A module, and which of its stretches are annotations, messages or strings of the code."""
 
@@ -94,8 +100,10 @@ class Source:
                 self.texts.append(self.span(node))
             elif isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
                 self.texts += map(self.span, node.exc.args)
-            elif isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "_refuse":
+            elif isinstance(node, ast.Call) and name_of(node.func) == "_refuse":
                 self.texts += map(self.span, node.args)
+            elif isinstance(node, ast.Call) and name_of(node.func) in BY_NAME:
+                self.keys += [self.span(a) for a in node.args if isinstance(a, ast.Constant)]
             elif isinstance(node, ast.Compare):
                 self.keys += map(self.span, [node.left, *node.comparators])
             elif isinstance(node, ast.Dict):
@@ -299,6 +307,12 @@ def fingerprint():
     return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
 
 
+def fingerprint_of_tests():
+    return hashlib.sha256(
+        b"".join(path.read_bytes() for path in sorted((ROOT / "tests").glob("*.py")))
+    ).hexdigest()
+
+
 def opened(fresh):
     """Return the session: the one that was interrupted, or a new one."""
     BUILD.mkdir(parents=True, exist_ok=True)
@@ -311,6 +325,7 @@ def opened(fresh):
         os.chdir(ROOT)
         init(list(modules()), db, {})
         mark.write_text(fingerprint())
+        (BUILD / "session.tests").write_text(fingerprint_of_tests())
         return db
     return WorkDB(path, WorkDB.Mode.open)
 
@@ -342,9 +357,9 @@ def work(db, jobs, chosen, again, texts):
         if not str(mutation.module_path).startswith(chosen):
             continue
         kind = sources[mutation.module_path].kind(mutation)
-        if kind == "annotations" or (kind == "texts" and not texts):
+        if kind == "annotations":
             db.set_result(item.job_id, result(kind))
-        else:
+        elif kind != "texts" or texts:
             queue.append((item.job_id, mutation, kind))
     if not queue:
         return
@@ -420,6 +435,10 @@ def reasons():
     return {(s["module"], s["before"], after): s["reason"] for s in listed for after in s["after"]}
 
 
+def write(path, data):
+    path.write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n")
+
+
 def show(db, jobs):
     counts, seconds, survivors, text_survivors = report(db)
     heads = f"{'':38}{'mutants':>10}{'killed':>8}{'survived':>9}{'timeout':>9}{'killed':>10}"
@@ -442,9 +461,13 @@ def show(db, jobs):
     whole = sum(counts.values(), Counter())
     print(row_of("all", whole))
     version = importlib.metadata.version("cosmic-ray")
-    print(
-        f"cosmic-ray {version}, {seconds:.0f} s of testing; pending: {sum(1 for _ in db.pending_work_items)}"
-    )
+    pending = db.num_work_items - db.num_results
+    print(f"cosmic-ray {version}; {seconds:.0f} s of testing; {pending} mutants left to test")
+    tests = BUILD / "session.tests"
+    if not tests.exists() or tests.read_text() != fingerprint_of_tests():
+        print(
+            "The tests have changed since: --again tests the survivors, --fresh all mutants anew."
+        )
     known, unknown = reasons(), 0
     by_change = defaultdict(list)
     for module, line, operator, before, after, outcome in survivors:
@@ -455,19 +478,26 @@ def show(db, jobs):
         unknown += reason is None
         lines = ", ".join(f"{line} {outcome}" for line, _, outcome in places)
         print(f"{module}:{lines}\n  - {before}\n  + {after}\n  {reason or 'NOT REVIEWED'}")
-    print(f"\nTexts that may change unnoticed: {len(text_survivors)} (listed in {BUILD}/texts.txt)")
-    (BUILD / "texts.txt").write_text(
-        "".join(f"{m}:{n}\n  - {b}\n  + {a}\n" for m, n, _, b, a, _ in text_survivors)
+    stale = known.keys() - by_change.keys()
+    if not pending and stale:
+        print("\nReasons for what has not survived:")
+        for module, before, after in sorted(stale):
+            print(f"{module}\n  - {before}\n  + {after}")
+    print(f"\nTexts that may change unnoticed: {len(text_survivors)}, listed in texts.txt")
+    store = BUILD if pending else HERE  # what a whole run found is kept
+    (store / "texts.txt").write_text(
+        "".join(f"{m}\n  - {b}\n  + {a}\n" for m, _, _, b, a, _ in text_survivors)
     )
-    generated = sum(whole["code", outcome] for outcome in OUTCOMES)
-    complete = db.num_results == db.num_work_items
-    if complete:
-        data = {"cosmic-ray": version, "seconds": round(seconds), "jobs": jobs, "places": stored}
-        (HERE / "results.json").write_text(json.dumps(data, indent=1) + "\n")
-    enough = 100 * whole["code", "killed"] >= CONFIG["aim"] * generated
+    write(store / "survived.json", [[m, b, a, outcome] for m, _, _, b, a, outcome in survivors])
+    run = {"cosmic-ray": version, "seconds": round(seconds), "jobs": jobs, "places": stored}
+    write(store / "results.json", run)
+    enough = all(
+        100 * found["killed"] >= CONFIG["aim"] * sum(found[outcome] for outcome in OUTCOMES)
+        for found in stored.values()
+    )
     if not enough or unknown:
         sys.exit(
-            f"{unknown} survivors are not reviewed; killed: see above, {CONFIG['aim']} % wanted"
+            f"{unknown} survivors have no reason; {CONFIG['aim']} % are to be killed in each place"
         )
 
 
