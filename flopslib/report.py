@@ -294,17 +294,32 @@ class Report(_Counted):
 
         Raises:
             KeyError: there is no such path; the nearest ones are named.
+            TypeError: a path that is no text.
         """
+        if not isinstance(path, str):
+            raise TypeError(
+                "a layer is found by its path, a text such as 'layer1.0.conv1', "
+                f"got {shown(path)}; .rows has the layers in order"
+            )
         inside = [row for row in self.rows if f"{row.path}.".startswith(f"{path}.")]
         if len(inside) == 1 and inside[0].path == path:
             return inside[0]
         if not inside:
-            import difflib
-
-            near = difflib.get_close_matches(path, [row.path for row in self.rows], cutoff=0.4)
-            hint = f"; near it are {', '.join(near)}" if near else ""
-            raise KeyError(f"no layer at {path!r}{hint}")
+            raise KeyError(f"no layer at {path!r}; {self._near(path)}")
         return _grouped(path, "", inside)
+
+    def _near(self, path: str) -> str:
+        import difflib
+
+        outer = dict.fromkeys(group.path for group in self.groups())
+        every = outer | dict.fromkeys(row.path for row in self.rows)
+        near = difflib.get_close_matches(path, every, cutoff=0.4)
+        if near:
+            return f"near it are {', '.join(near)}"
+        return f"the outermost are {', '.join(outer)}"
+
+    def __contains__(self, path: object) -> bool:
+        return any(f"{row.path}.".startswith(f"{path}.") for row in self.rows)
 
     def groups(self, depth: int = 1) -> tuple[Row | Group, ...]:
         """Return the parts of the network down to a depth, each with all that is inside.
@@ -313,6 +328,8 @@ class Report(_Counted):
         >>> [group.path for group in count(resnet18(), (1, 3, 224, 224)).groups()][4:6]
         ['layer1', 'layer2']
         """
+        if type(depth) is not int or depth < 0:
+            raise ValueError(f"depth must be a non-negative integer, got {shown(depth)}")
         return tuple(_groups("", self._root, depth))
 
     def by_type(self) -> tuple[Group, ...]:
@@ -364,9 +381,9 @@ class Report(_Counted):
         """
         import pandas
 
-        from flopslib.report_views import records
+        from flopslib.report_views import FIELDS, records
 
-        return pandas.DataFrame(records(self)).set_index("path")
+        return pandas.DataFrame(records(self), columns=list(FIELDS)).set_index("path")
 
     def as_dict(self) -> dict[str, Any]:
         """Return totals and rows as plain values, for JSON."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import csv as comma_separated
 import html
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from flopslib.derivation import Derivation, Step
@@ -47,11 +48,17 @@ def share_text(part: int, whole: int) -> str:
 
     >>> share_text(1, 8), share_text(0, 8), share_text(1, 10**6)
     ('12.5\\xa0%', '', '<0.1\\xa0%')
+    >>> share_text(9999, 10000), share_text(7, 7)
+    ('>99.9\\xa0%', '100.0\\xa0%')
     """
     if not part:
         return ""
     share = part / whole
-    return f"<0.1{SPACE}%" if share < 0.0005 else f"{share:.1%}".replace("%", f"{SPACE}%")
+    if share < 0.0005:
+        return f"<0.1{SPACE}%"
+    if part < whole and share >= 0.9995:
+        return f">99.9{SPACE}%"
+    return f"{share:.1%}".replace("%", f"{SPACE}%")
 
 
 def macs_text(derivation: Derivation) -> str:
@@ -130,7 +137,11 @@ class ReportTable:
         other = {kind: n for kind, n in self.report.other.items() if n}
         named = ", ".join(f"{text(n)} {kind.replace('_', ' ')}" for kind, n in other.items())
         left_out = f" In neither FLOP figure: {named}." if named else ""
-        first = f"Input: {shape_text(self.report.input_shape)}.{left_out}"
+        idle = self.report.parameters - sum(row.parameters for row in self.report.rows)
+        not_run = (
+            f" {text(idle)} parameters are in layers that are kept and not run." if idle else ""
+        )
+        first = f"Input: {shape_text(self.report.input_shape)}.{left_out}{not_run}"
         return [first, *(f"{said}." for said in self.report.assumptions)]
 
     def markdown(self) -> str:
@@ -138,7 +149,7 @@ class ReportTable:
         rules = ["---:" if figures else "---" for figures in COLUMNS.values()]
         bold = [f"**{cell}**" if cell else "" for cell in self.total]
         lines = [self.header, rules, *self.rows, bold]
-        table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+        table = "\n".join(f"| {' | '.join(map(_escaped, line))} |" for line in lines)
         return "\n\n".join([table, *self.notes])
 
     def __repr__(self) -> str:
@@ -164,6 +175,11 @@ class ReportTable:
             f'<table class="table"><thead><tr>{head}</tr></thead>\n'
             f"<tbody>\n{body}\n</tbody>\n<tfoot>{foot}</tfoot></table></div>{notes}"
         )
+
+
+def _escaped(cell: str) -> str:
+    # a reader's own class may be called anything
+    return cell.replace("|", "\\|").replace("<", "&lt;")
 
 
 def _aligned(line: list[str], widths: list[int]) -> str:
@@ -257,26 +273,24 @@ def records(report: Report) -> list[dict[str, Any]]:
     >>> records(count(Linear(3, 2), (1, 3)))[0]["macs"]
     6
     """
-    return [_record(row) for row in report.rows]
+    return [{name: of(row) for name, of in FIELDS.items()} for row in report.rows]
 
 
-def _record(row: Row) -> dict[str, Any]:
-    other = row.other
-    return {
-        "path": row.path or row.type,
-        "type": row.type,
-        "layer": repr(row.layer),
-        "input_shape": row.input_shape,
-        "output_shape": row.output_shape,
-        "parameters": row.parameters,
-        "macs": row.macs,
-        "flops": row.flops,
-        "exact_flops": row.exact_flops,
-        "multiplications": row.multiplications,
-        "additions": row.additions,
-        **{kind: other[kind] for kind in OTHER_KINDS},
-        "derivation": derivation_line(row.derivation),
-    }
+def _other(kind: str) -> Callable[[Row], int]:
+    return lambda row: row.other[kind]
+
+
+#: The columns of a record.
+FIELDS: Mapping[str, Callable[[Row], Any]] = {
+    "path": lambda row: row.path or row.type,
+    "type": attrgetter("type"),
+    "layer": lambda row: repr(row.layer),
+    **{name: attrgetter(name) for name in ("input_shape", "output_shape", "parameters")},
+    **{name: attrgetter(name) for name in ("macs", "flops", "exact_flops")},
+    **{name: attrgetter(name) for name in ("multiplications", "additions")},
+    **{kind: _other(kind) for kind in OTHER_KINDS},
+    "derivation": lambda row: derivation_line(row.derivation),
+}
 
 
 def csv(report: Report) -> str:
@@ -289,11 +303,9 @@ def csv(report: Report) -> str:
 "(3 multiplications, 3 additions) × 2 output elements"'
     """
     written = io.StringIO()
-    lines = records(report)
-    names = list(lines[0]) if lines else ["path"]
-    writer = comma_separated.DictWriter(written, names, lineterminator="\n")
+    writer = comma_separated.DictWriter(written, list(FIELDS), lineterminator="\n")
     writer.writeheader()
-    for line in lines:
+    for line in records(report):
         shapes = {k: "x".join(map(str, line[k])) for k in ("input_shape", "output_shape")}
         writer.writerow(line | shapes)
     return written.getvalue()

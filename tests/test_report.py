@@ -14,7 +14,16 @@ import pytest
 from bs4 import BeautifulSoup
 
 from flopslib import Report, count, models
-from flopslib.layers import Conv2d, Flatten, Linear, MultiheadAttention, ReLU, Residual, Sequential
+from flopslib.layers import (
+    Conv2d,
+    Flatten,
+    Layer,
+    Linear,
+    MultiheadAttention,
+    ReLU,
+    Residual,
+    Sequential,
+)
 from flopslib.opcount import OTHER_KINDS
 
 # one image of 1*2*2; 3*3 window, 2 kernels with bias; 8 numbers; 3 scores
@@ -84,6 +93,41 @@ def test_a_path_takes_everything_below_it():
     model = Sequential(a=Residual(Conv2d(8, 8, 1), shortcut=Conv2d(8, 8, 3, padding=1)))
     report = count(model, (1, 8, 4, 4))
     assert report["a"].macs == 1024 + 9216 == report.groups(1)[0].macs
+
+
+def test_a_path_that_is_none_names_what_there_is(report):
+    with pytest.raises(KeyError, match=r"no layer at 'zz'; the outermost are conv, block, "):
+        report["zz"]
+    with pytest.raises(KeyError, match=r"no layer at 'blocks.relu'; near it are block.relu"):
+        report["blocks.relu"]
+    with pytest.raises(TypeError, match=r"such as 'layer1.0.conv1', got 0 of type int"):
+        report[0]
+    assert "block" in report
+    assert "block.relu" in report
+    assert "bl" not in report
+    assert 0 not in report
+
+
+@pytest.mark.parametrize("depth", [-1, 1.5, "1", True])
+def test_a_depth_that_is_none(report, depth):
+    for show in (report.groups, report.table):
+        with pytest.raises(ValueError, match="depth must be a non-negative integer, got"):
+            show(depth)
+
+
+def test_parameters_that_are_never_run_are_named():
+    class Kept(Layer):
+        def __init__(self):
+            self._set(used=Linear(3, 2), spare=Linear(5, 7))
+
+        def flow(self, x, run):
+            return run("used", self.used, x)
+
+    report = count(Kept(), (1, 3))
+    assert report.parameters == 8 + 42
+    assert sum(row.parameters for row in report.rows) == 8
+    assert "42 parameters are in layers that are kept and not run." in report.table().notes[0]
+    assert "not run" not in count(Linear(3, 2), (1, 3)).table().notes[0]
 
 
 def test_groups(report):
@@ -160,6 +204,11 @@ def test_html_is_escaped():
     assert html.escape("<b>") in page
 
 
+def test_markdown_is_escaped():
+    table = count(Sequential(**{"<b>|": ReLU()}), (1,)).markdown()
+    assert "| &lt;b>\\| | ReLU |" in table
+
+
 def test_as_markdown(report):
     lines = report.markdown().splitlines()
     assert lines[1] == "| --- | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |"
@@ -228,7 +277,9 @@ def test_empty():
     report = count(Sequential(), (2, 3))
     assert (report.macs, report.parameters, report.rows) == (0, 0, ())
     assert "total" in repr(report)
-    assert report.csv() == "path\n"
+    assert report.csv().startswith("path,type,layer,")
+    assert report.csv().count("\n") == 1
+    assert list(report.to_frame().columns) == list(count(SMALL, (1, 1, 2, 2)).to_frame().columns)
 
 
 # --- no hidden state, and quick ---------------------------------------------------
