@@ -11,7 +11,7 @@ export JUPYTER_PREFER_ENV_PATH := 1
 export PYTHONNOUSERSITE := 1
 unexport PYTHONPATH
 
-.PHONY: book test check serve clean notebooks format lock record bench peers mutants
+.PHONY: book test check serve clean notebooks format lock record bench peers mutants assignments
 
 book: $(INSTALLED)
 	$(BIN)/python -m flopslib.book.build
@@ -44,6 +44,10 @@ record: book
 format: $(INSTALLED)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# build the problem sets, each with its autograder, into dist/; ASSIGNMENTS_ARGS names some of them
+assignments: $(INSTALLED)
+	$(BIN)/python -m assignments.build $(ASSIGNMENTS_ARGS)
 
 # time the counting; beside PyTorch's own counter with PYTHON_WITH_TORCH=/path/to/python
 bench: $(INSTALLED)

@@ -5,7 +5,7 @@ the master notebook, the zip for Gradescope and `make grade` all ask them.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from random import Random
 from typing import Any
@@ -24,10 +24,14 @@ class Question:
         answer: The variable, or the function, that a student defines: "layers_1".
         expected: What is right: a function of the student's numbers, or, where a function
             is asked for, of that function's arguments. Plain data: integers, text, lists.
+            Where many answers are right, one of them.
         examples: Arguments that the statement itself shows, for a question that asks for
             a function.
         draw: Draws hidden arguments for a function; None where a value is asked for.
         draws: How many are drawn.
+        conditions: What a design has to fulfil, for a question to which many answers are
+            right: a function of the answer and of the student's numbers for each name.
+            Such a function is given plain data, and nothing else is known about it.
     """
 
     name: str
@@ -36,6 +40,7 @@ class Question:
     examples: tuple[Mapping[str, Any], ...] = ()
     draw: Callable[[Random], Mapping[str, Any]] | None = None
     draws: int = 5
+    conditions: Mapping[str, Callable[..., bool]] = field(default_factory=dict)
 
     @property
     def is_function(self) -> bool:
@@ -69,3 +74,14 @@ def same(found: object, expected: Plain) -> bool:
     if type(found) is list:
         return len(found) == len(expected) and all(map(same, found, expected))
     return type(found) in (int, str) and found == expected
+
+
+def is_plain(found: object) -> bool:
+    """Return whether something is made of integers, text and lists alone.
+
+    >>> is_plain([1, ["a"]]), is_plain([True]), is_plain(...)
+    (True, False, False)
+    """
+    if type(found) is list:
+        return all(map(is_plain, found))
+    return type(found) in (int, str)

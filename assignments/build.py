@@ -1,0 +1,287 @@
+"""Build the problem sets: `make assignments`.
+
+    python -m assignments.build [layers transformers networks]
+
+For each set this writes a folder for the students and one for the teacher, after otter
+has graded the solved notebook, which has to get all points, and the untouched one, which
+has to get none. A set that fails is not written at all.
+"""
+
+import argparse
+import json
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+import yaml
+
+from assignments.questions import SETS
+from flopslib.book.kernels import environment
+from flopslib.book.notebooks import normalised
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent
+SEED = HERE / "seed"
+TEST_SEED = HERE / "test-seed"
+MARK = "TEST-SEED-DO-NOT-ASSIGN"
+
+#: What the hidden tests need, and all of the package that goes into the autograder's zip.
+TESTS_NEED = ("__init__.py", "hidden.py", "question.py", "searching.py", "questions")
+OTTER = "otter-grader>=7,<8"
+AUTOGRADER_PYTHON = "3.12"
+#: A zip holds no date before 1980; with one date for all, equal contents are equal bytes.
+NO_DATE = (1980, 1, 1, 0, 0, 0)
+
+#: What otter writes below a question that is none: who are you?
+NO_POINTS = "\n\n_Points:_ 0"
+
+README = """\
+1. Python 3.11 or newer; in this folder: `pip install -r requirements.txt` brings all you need.
+2. Open {name}.ipynb in Jupyter, put your identifier into its first cell, and answer.
+3. Restart the kernel, run all cells, save, and hand in {name}.ipynb under that name.
+"""
+
+
+class SetError(Exception):
+    """A set that may not be handed out, and why."""
+
+
+@dataclass(frozen=True)
+class Secret:
+    """The seed of the hidden tests, and whether everybody can read it in the repository."""
+
+    text: str
+    is_public: bool = False
+
+
+def secret(ask: bool) -> Secret:
+    """Return the teacher's seed; on a terminal, ask for it where there is none yet."""
+    if not SEED.exists():
+        if not ask:
+            return Secret(TEST_SEED.read_text().strip(), is_public=True)
+        print("The hidden tests draw their numbers from a seed that only you know. It is kept in")
+        print(f"{SEED.relative_to(ROOT)}, which git ignores; keep it until the grades are final.")
+        typed = input("A seed of 12 characters or more, or Enter to have one drawn: ").strip()
+        while typed and len(typed) < 12:
+            typed = input("That is guessed too easily. A longer one, or Enter: ").strip()
+        with SEED.open("x", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
+            file.write((typed or secrets.token_urlsafe(24)) + "\n")
+    text = SEED.read_text().strip()
+    if len(text) < 12:
+        raise SetError(
+            f"{SEED.relative_to(ROOT)} must hold a seed of 12 characters or more, "
+            f"got {len(text)}; delete the file to be asked for another"
+        )
+    return Secret(text)
+
+
+def wheel(folder: Path) -> Path:
+    """Build flopslib's wheel into a folder, from a copy, so that the tree stays clean."""
+    with tempfile.TemporaryDirectory() as temporary:
+        source = Path(temporary)
+        for name in ("pyproject.toml", "README.md", "LICENSE"):
+            shutil.copy(ROOT / name, source)
+        leave = shutil.ignore_patterns("__pycache__", ".*")
+        shutil.copytree(ROOT / "flopslib", source / "flopslib", ignore=leave)
+        _run(
+            (sys.executable, "-m", "pip", "wheel", "--quiet", "--no-index", "--no-deps")
+            + ("--no-build-isolation", "--wheel-dir", str(folder), str(source)),
+            cwd=source,
+            SOURCE_DATE_EPOCH="315532800",
+        )
+    (built,) = folder.glob("*.whl")
+    return built
+
+
+def build(name: str, *, dist: Path, seed: Secret, package: Path, master: Path | None = None) -> str:
+    """Build one set, prove it, and only then put it into `dist`.
+
+    Args:
+        name: The set.
+        dist: Where the set's folder goes; one that is there is replaced.
+        seed: What the hidden tests draw from.
+        package: flopslib's wheel.
+        master: Another master notebook than the set's own.
+
+    Returns:
+        What was built, in a sentence.
+
+    Raises:
+        SetError: The master does not get all points, or the untouched notebook gets some.
+    """
+    target = dist / name
+    shutil.rmtree(target, ignore_errors=True)
+    dist.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=dist) as temporary:
+        stage, made = Path(temporary) / "stage", Path(temporary) / "made"
+        stage.mkdir()
+        _stage(stage, name, seed, package, master or HERE / name / f"{name}.ipynb")
+        _otter("assign", f"{name}.ipynb", "out", "--no-pdfs", "--no-run-tests", cwd=stage)
+        _student(made / "student", name, stage / "out" / "student", package)
+        _autograder(made / "autograder", name, stage / "out" / "autograder")
+        if seed.is_public:
+            (made / MARK).write_text(
+                "The hidden tests of this build draw from assignments/test-seed, which everybody "
+                "can read. Run `make assignments` on a terminal for a seed of your own.\n"
+            )
+        points = _prove(made, name, stage)
+        made.rename(target)
+    return f"{name}: {points} points, all for the solved notebook and none for the untouched one"
+
+
+def _stage(stage: Path, name: str, seed: Secret, package: Path, master: Path) -> None:
+    (stage / "assignments").mkdir()
+    for part in TESTS_NEED:
+        source = HERE / part
+        if source.is_dir():
+            leave = shutil.ignore_patterns("__pycache__", ".*")
+            shutil.copytree(source, stage / "assignments" / part, ignore=leave)
+        else:
+            shutil.copy(source, stage / "assignments")
+    (stage / "assignments" / "seed").write_text(seed.text + "\n")
+    shutil.copy(package, stage)
+    # where Gradescope unpacks the zip; flopslib's own needs come from the registry
+    (stage / "requirements.txt").write_text(f"/autograder/source/files/{package.name}\n")
+    notebook = nbformat.read(master, as_version=4)
+    _configure(notebook, master, autograder_files=["assignments", package.name])
+    nbformat.write(notebook, stage / f"{name}.ipynb")
+
+
+def _configure(notebook: nbformat.NotebookNode, master: Path, **more: object) -> None:
+    """Add what every set needs to the configuration that is a master's first cell."""
+    first = notebook.cells[0]
+    if first.cell_type != "raw" or not first.source.startswith("# ASSIGNMENT CONFIG"):
+        raise SetError(f"{master} must begin with a raw cell # ASSIGNMENT CONFIG")
+    config = yaml.safe_load(first.source)
+    config |= {"requirements": "requirements.txt", "python_version": AUTOGRADER_PYTHON} | more
+    first.source = "# ASSIGNMENT CONFIG\n" + yaml.safe_dump(config)
+
+
+def _student(folder: Path, name: str, written: Path, package: Path) -> None:
+    folder.mkdir(parents=True)
+    notebook = nbformat.read(written / f"{name}.ipynb", as_version=4)
+    metadata = notebook.metadata.otter  # the public tests, which the normal form would drop
+    tags = [dict(cell.metadata) for cell in notebook.cells]
+    notebook = normalised(notebook)
+    notebook.metadata["otter"] = metadata
+    for cell, kept in zip(notebook.cells, tags, strict=True):
+        cell.metadata = nbformat.from_dict(kept)
+        cell.source = cell.source.removesuffix(NO_POINTS)
+    nbformat.write(notebook, folder / f"{name}.ipynb")
+    shutil.copy(package, folder)
+    (folder / "requirements.txt").write_text(f"{OTTER}\n./{package.name}\njupyterlab\n")
+    (folder / "README.md").write_text(README.format(name=name))
+
+
+def _autograder(folder: Path, name: str, written: Path) -> None:
+    folder.mkdir(parents=True)
+    shutil.copy(written / f"{name}.ipynb", folder / f"{name}-solved.ipynb")
+    (archive,) = written.glob("*.zip")
+    with (
+        zipfile.ZipFile(archive) as old,
+        zipfile.ZipFile(folder / f"{name}-autograder.zip", "w", zipfile.ZIP_DEFLATED) as new,
+    ):
+        for file in sorted(old.namelist()):
+            if not file.endswith("/"):
+                new.writestr(zipfile.ZipInfo(file, NO_DATE), old.read(file))
+
+
+def _prove(made: Path, name: str, work: Path) -> int:
+    """Grade the solved and the untouched notebook with the very zip, and return the points."""
+    archive = made / "autograder" / f"{name}-autograder.zip"
+    shutil.copy(made / "autograder" / f"{name}-solved.ipynb", work / "solved.ipynb")
+    shutil.copy(made / "student" / f"{name}.ipynb", work / "untouched.ipynb")
+    notebooks = [work / "solved.ipynb", work / "untouched.ipynb"]
+    with ThreadPoolExecutor() as pool:
+        solved, untouched = pool.map(lambda notebook: grade(notebook, archive, work), notebooks)
+    lost = [f"{test} got {score} of {most}" for test, score, most in solved if score != most]
+    if lost or not solved:
+        raise SetError(f"{name}: the solved notebook must get all points; {'; '.join(lost)}")
+    given = [f"{test} got {score} of {most}" for test, score, most in untouched if score]
+    if given:
+        raise SetError(f"{name}: the untouched notebook must get no points; {'; '.join(given)}")
+    return sum(most for _, _, most in solved)
+
+
+def grade(notebook: Path, archive: Path, work: Path) -> list[tuple[str, int, int]]:
+    """Let otter grade a notebook; return each question with its points and the most there are."""
+    results = work / f"{notebook.stem}-results"
+    results.mkdir()
+    _otter("run", str(notebook), "-a", str(archive), "-o", str(results), "--no-logo", cwd=work)
+    tests = json.loads((results / "results.json").read_text())["tests"]
+    graded = [test for test in tests if "max_score" in test]
+    return [(test["name"], test["score"], test["max_score"]) for test in graded]
+
+
+def _otter(*arguments: str, cwd: Path) -> None:
+    _run([sys.executable, "-W", "ignore", "-m", "otter", *arguments], cwd=cwd)
+
+
+def _run(command: Sequence[str], *, cwd: Path, **more: str) -> None:
+    variables = environment(cwd / ".jupyter") | {
+        "JUPYTER_PREFER_ENV_PATH": "1",
+        "PYTHONNOUSERSITE": "1",
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    variables.pop("PYTHONPATH", None)
+    done = subprocess.run(
+        command, cwd=cwd, env=variables | more, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise SetError(f"{' '.join(command[3:])} failed:\n{done.stdout}{done.stderr}")
+
+
+def build_all(
+    names: Iterable[str], *, dist: Path, seed: Secret, masters: Path | None = None
+) -> dict[str, str | SetError]:
+    """Build several sets at a time; return what was built, or what is wrong, for each."""
+
+    def one(name: str) -> str | SetError:
+        master = masters / name / f"{name}.ipynb" if masters else None
+        try:
+            return build(name, dist=dist, seed=seed, package=package, master=master)
+        except SetError as wrong:
+            return wrong
+
+    with tempfile.TemporaryDirectory() as folder:
+        package = wheel(Path(folder))
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            names = list(names)
+            return dict(zip(names, pool.map(one, names), strict=True))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Build sets, say what was built, and return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m assignments.build")
+    parser.add_argument("sets", nargs="*", default=SETS, help="which sets; all, if none is named")
+    parser.add_argument("--dist", type=Path, default=ROOT / "dist", help="where they go")
+    parser.add_argument("--masters", type=Path, help="a folder with other master notebooks")
+    given = parser.parse_args(arguments)
+    unknown = [name for name in given.sets if name not in SETS]
+    if unknown:
+        parser.error(f"sets must be among {', '.join(SETS)}, got {unknown[0]!r}")
+    try:
+        seed = secret(ask=sys.stdin.isatty())
+        built = build_all(given.sets, dist=given.dist, seed=seed, masters=given.masters)
+    except SetError as wrong:
+        print(wrong, file=sys.stderr)
+        return 1
+    for result in built.values():
+        print(result, file=sys.stderr if isinstance(result, SetError) else sys.stdout)
+    if seed.is_public:
+        print(f"*** {MARK}: no assignments/seed, so the hidden tests draw from a seed that")
+        print("*** everybody can read. Run make assignments on a terminal before you assign.")
+    return int(any(isinstance(result, SetError) for result in built.values()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

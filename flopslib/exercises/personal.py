@@ -1,0 +1,199 @@
+"""The numbers of a problem set's question, which depend on who asks.
+
+Two neighbours get different sizes, so a copied answer is a wrong one. Nothing is
+stored: an identifier and a question always give the same numbers.
+
+>>> personal("layers-1", "ada")
+{'in_features': 144, 'out_features': 44, 'batch': 10}
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from math import prod
+
+__all__ = ["PLACEHOLDER", "TABLE", "Multiple", "choices", "personal"]
+
+#: What stands in a notebook until a student has filled in an identifier.
+PLACEHOLDER = "your identifier"
+
+
+@dataclass(frozen=True)
+class Multiple:
+    """A size that another one of the same question has to divide.
+
+    Attributes:
+        of: the other size.
+        times: the candidates for their quotient.
+    """
+
+    of: str
+    times: tuple[int, ...]
+
+
+Candidates = Mapping[str, tuple[int, ...] | Multiple]
+
+#: The candidates for every size of every question. No candidate is 1, and no two sizes
+#: of a question can be equal: two that were swapped would not be noticed.
+TABLE: Mapping[str, Candidates] = {
+    "layers-1": {
+        "in_features": (72, 84, 96, 108, 120, 132, 144, 156, 168, 180),
+        "out_features": (40, 44, 52, 56, 60, 64, 68, 76, 88, 92),
+        "batch": (3, 5, 6, 7, 9, 10, 11, 12, 13, 14),
+    },
+    "layers-2": {
+        "in_channels": (12, 16, 20, 24, 28, 32, 36, 40),
+        "out_channels": (48, 56, 64, 72, 80, 88, 96, 104),
+        "kernel_size": (5, 7, 9),
+        "side": (50, 53, 57, 58, 61, 63, 65, 66, 67, 69),
+        "stride": (2, 4),
+        "padding": (3,),
+    },
+    "layers-3": {
+        "in_channels": (48, 64, 80, 112, 128, 144, 176, 192),
+        "out_channels": (72, 88, 96, 104, 120, 136, 152, 160),
+        "kernel_size": (3, 5, 7),
+        "out_height": (14, 15, 17, 18, 19, 21),
+        "out_width": (20, 22, 24, 25, 26, 28),
+    },
+    "layers-6": {
+        "in_features": (300, 320, 340, 360, 380, 400, 420, 440),
+        "hidden_features": (96, 112, 128, 144, 160, 176, 192, 208),
+        "out_features": (10, 12, 14, 16, 18, 20, 22, 24),
+        "batch": (25, 30, 35, 40, 45, 50, 55, 60),
+    },
+    "layers-7": {
+        "mega_flops": (210, 230, 250, 270, 310, 330, 370, 390, 410, 430),
+        "side": (24, 26, 28, 30, 32, 34, 36, 38),
+        "kernel_size": (3, 5),
+        "groups": (4, 6, 8, 10, 12),
+    },
+    "transformers-1": {
+        "seq_len": (110, 120, 130, 140, 145, 150, 155, 165, 170, 175),
+        "num_heads": (4, 5, 6, 8, 10, 12),
+        "d_model": Multiple("num_heads", (46, 48, 50, 52, 54, 56, 58, 60, 62, 64)),
+    },
+    "transformers-2": {
+        "new_tokens": (17, 18, 19, 21, 22, 23, 25, 26),
+        "cached_tokens": (81, 83, 85, 87, 89, 91, 93, 95),
+        "num_kv_heads": (2, 3, 4, 5),
+        "num_heads": Multiple("num_kv_heads", (2, 3)),
+        "d_model": Multiple("num_heads", (32, 36, 40, 44, 48)),
+    },
+    "transformers-3": {
+        "d_model": tuple(range(640, 1600, 32)),
+        "multiple": (16, 24, 40, 48, 56, 64, 72, 80, 96, 128),
+    },
+    "transformers-6": {
+        "seq_len": (31, 33, 35, 37, 39, 41, 43, 45),
+        "num_heads": (3, 4, 5, 6, 7, 8),
+        "d_model": Multiple("num_heads", (16, 18, 20, 22, 24, 26, 28, 30, 32)),
+    },
+    "transformers-7": {
+        "d_model": tuple(range(768, 2048, 64)),
+        "giga_flops": tuple(range(300, 600, 7)),
+    },
+    "networks-1": {
+        "in_channels": (24, 32, 40, 48, 56, 64, 72, 80),
+        "width": (88, 96, 104, 112, 120, 128, 136, 144),
+        "side": (28, 30, 34, 36, 38, 42, 44, 46),
+    },
+    "networks-2": {
+        "patch_size": (8, 12, 14, 16),
+        "image_size": Multiple("patch_size", (9, 10, 11, 13)),
+        "num_layers": (5, 6, 7, 9, 10, 11),
+        "num_heads": (3, 4),
+        "hidden_dim": Multiple("num_heads", (64, 72, 80)),
+        "num_classes": (20, 25, 50, 55),
+    },
+    "networks-5": {
+        "num_layers": (6, 7, 8, 9, 10, 11),
+        "d_model": (384, 448, 512, 576, 640, 704),
+        "vocab_size": (8000, 10000, 12000, 15000, 16000, 20000),
+        "seq_len": (256, 300, 400, 500, 600, 800),
+        "texts": (30_000, 40_000, 50_000, 60_000, 70_000, 90_000),
+    },
+    "networks-6": {"exa_flops": tuple(range(120, 480))},
+    "networks-7": {
+        "giga_macs": tuple(range(60, 400, 7)),
+        "pictures": (6, 7, 9, 10, 11, 13, 14, 15, 17, 18, 19, 21),
+    },
+}
+
+
+def personal(question: str, student: str) -> dict[str, int]:
+    """Return a student's own numbers for a question.
+
+    Args:
+        question: a set and a number, such as "layers-1".
+        student: the identifier that the teacher knows the student by. Spaces around it
+            do not matter.
+
+    Raises:
+        TypeError: an identifier that is not text.
+        ValueError: a question without numbers; an identifier that is empty, or that
+            nobody has filled in.
+
+    >>> personal("layers-9", "ada")
+    Traceback (most recent call last):
+    ...
+    ValueError: question must be one with numbers of its own, such as layers-7 or layers-6, \
+got 'layers-9'
+    """
+    candidates = _candidates(question)
+    digest = sha256(f"{question}\n{_identifier(student)}".encode()).digest()
+    # what is left of a number of 256 bits after a few small divisions is as good as uniform
+    return _chosen(candidates, int.from_bytes(digest))
+
+
+def choices(question: str) -> Iterator[dict[str, int]]:
+    """Return all the numbers that somebody could get for a question.
+
+    Raises:
+        ValueError: a question without numbers.
+
+    >>> len(list(choices("layers-1")))
+    1000
+    """
+    candidates = _candidates(question)
+    for place in range(prod(len(_listed(given)) for given in candidates.values())):
+        yield _chosen(candidates, place)
+
+
+def _chosen(candidates: Candidates, place: int) -> dict[str, int]:
+    numbers: dict[str, int] = {}
+    for name, given in candidates.items():
+        place, at = divmod(place, len(_listed(given)))
+        factor = numbers[given.of] if isinstance(given, Multiple) else 1
+        numbers[name] = factor * _listed(given)[at]
+    return numbers
+
+
+def _listed(given: tuple[int, ...] | Multiple) -> tuple[int, ...]:
+    return given.times if isinstance(given, Multiple) else given
+
+
+def _candidates(question: str) -> Candidates:
+    if isinstance(question, str) and question in TABLE:
+        return TABLE[question]
+    near = difflib.get_close_matches(str(question), TABLE, n=2) or ["layers-1", "networks-1"]
+    raise ValueError(
+        f"question must be one with numbers of its own, such as {' or '.join(near)}, "
+        f"got {question!r}"
+    )
+
+
+def _identifier(student: str) -> str:
+    if not isinstance(student, str):
+        raise TypeError(
+            f'student must be text, such as "s1234567" with its quotation marks, got {student!r}'
+        )
+    if not student.strip() or student.strip() == PLACEHOLDER:
+        raise ValueError(
+            "student must be the identifier that your teacher knows you by, such as "
+            f'"s1234567", got {student!r}'
+        )
+    return student.strip()
