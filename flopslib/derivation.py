@@ -129,7 +129,7 @@ class Step(_Figures):
         """How many outputs there are."""
         return product(self.shape)
 
-    @cached_property
+    @property  # not kept: of a sweep it would be an array for each kind and step
     def total(self) -> OpCount:
         """What one output costs, times the outputs."""
         total: OpCount = self.per_output * self.outputs

@@ -78,12 +78,13 @@ class Sweep:
     True
     """
 
-    __slots__ = ("bound", "values")
+    __slots__ = ("bound", "least", "values")
     __array_ufunc__ = None  # NumPy hands its operators over to us
 
     def __init__(self, values: NDArray[Any]) -> None:
         """Take an array of integers of any dtype; entries must be exact integers."""
-        self.bound = max(abs(int(values.max())), abs(int(values.min()))) if values.size else 0
+        self.least, most = (int(values.min()), int(values.max())) if values.size else (0, 0)
+        self.bound = max(abs(self.least), abs(most))
         self.values = values.astype("int64" if self.bound <= INT64_MAX else object, copy=False)
 
     def _combine(
@@ -102,7 +103,14 @@ class Sweep:
         return Sweep(result)
 
     def __add__(self, other: Any) -> Sweep:
-        """Add entry by entry."""
+        """Add entry by entry; where one side is all zeros, the sum is the other side."""
+        if _is_zero(other):
+            return self
+        if isinstance(other, Sweep) and self.values.shape == other.values.shape:
+            if not other.bound:
+                return self
+            if not self.bound:
+                return other
         return self._combine(other, operator.add, operator.add)
 
     def __sub__(self, other: Any) -> Sweep:
@@ -114,7 +122,11 @@ class Sweep:
         return _scalar_sweep(other) - self
 
     def __mul__(self, other: Any) -> Sweep:
-        """Multiply entry by entry."""
+        """Multiply entry by entry; nothing is computed where the factor is 0."""
+        if _is_zero(other):
+            import numpy as np
+
+            return Sweep(np.zeros(self.values.shape, dtype="int64"))
         return self._combine(other, operator.mul, operator.mul)
 
     def __pow__(self, exponent: int) -> Sweep:
@@ -127,6 +139,10 @@ class Sweep:
     def __repr__(self) -> str:
         """Show the entries, as NumPy does."""
         return f"Sweep({self.values!r})"
+
+
+def _is_zero(value: Any) -> bool:
+    return isinstance(value, int) and value == 0
 
 
 def _scalar_sweep(value: Any) -> Sweep:

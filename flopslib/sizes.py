@@ -54,7 +54,8 @@ def whole_number(name: str, value: Any, *, minimum: int = 1) -> Any:
     TypeError: batch must be a positive integer (...), got 3.0 of type float
     """
     if isinstance(value, Sweep):
-        _refuse_entry(name, value.values, value.values < minimum, minimum)
+        if value.least < minimum:
+            _refuse_entry(name, value.values, value.values < minimum, minimum)
         return value
     if isinstance(value, Traced):
         return value

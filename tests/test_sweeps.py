@@ -8,6 +8,7 @@ import sympy
 
 from flopslib import conv2d, conv_output_size, depthwise_conv2d, formula, linear, matmul
 from flopslib.exact import INT64_MAX, Sweep, exact_quotient, floor_quotient, plain, product
+from flopslib.sizes import whole_number
 
 FIGURES = ("multiplications", "additions", "macs", "flops", "exact_flops")
 
@@ -144,6 +145,22 @@ class TestSweep:
 
     def test_a_large_scalar_times_zero(self):
         assert (Sweep(np.array([0, 0])) * 2**80).values.tolist() == [0, 0]
+
+    def test_zeros_change_nothing_but_the_shape(self):
+        sizes = Sweep(np.array([2, 3]))
+        zeros, large = sizes * 0, sizes * 2**80
+        assert (0 * large).values.tolist() == zeros.values.tolist() == [0, 0]
+        assert (0 * large).values.dtype == np.int64
+        for each in (sizes, large):
+            for total in (each + 0, 0 + each, each + zeros, zeros + each):
+                assert total.values.tolist() == each.values.tolist()
+        assert (zeros + Sweep(np.array([[1], [5]]))).values.tolist() == [[1, 1], [5, 5]]
+        assert (Sweep(np.array([[1]])) + zeros).values.tolist() == [[1, 1]]
+
+    def test_the_least_entry(self):
+        assert Sweep(np.array([3, -5, 7])).least == -5
+        with pytest.raises(ValueError, match=r"got 0 of type .*at size\[1\]"):
+            whole_number("size", Sweep(np.array([1, 0])))
 
     def test_quotients(self):
         twelve = Sweep(np.array([12, 24]))
