@@ -1,0 +1,160 @@
+"""Reading a SymPy expression, and telling whether two are the same formula."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from functools import cache
+from itertools import islice
+from typing import Any
+
+from flopslib import notation
+from flopslib.exercises.reading import Unreadable, not_a_number, shown
+
+__all__ = ["equal", "letters_in", "points", "read_expression", "value_at"]
+
+#: Longer expressions are refused, and so are higher powers: no formula of the book is near.
+MOST_NODES = 400
+HIGHEST_POWER = 12
+
+PRIMES = (2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53)
+
+
+@cache
+def _known() -> frozenset[type]:
+    """Return the classes that an answer may be made of.
+
+    Exactly these: a subclass could call itself equal to everything.
+    """
+    import sympy as s
+
+    numbers = (s.Integer, s.Rational, s.Float, *map(type, (s.S.Zero, s.S.One, s.S.NegativeOne)))
+    made = (s.Add, s.Mul, s.Pow, s.Sum, s.Tuple, s.Max, s.Min, s.floor, s.ceiling)
+    return frozenset({*numbers, type(s.S.Half), *made, s.Symbol, s.Dummy})
+
+
+def read_expression(answer: object, letters: Sequence[str] | None = None) -> Any:
+    """Read an expression into one whose letters are those of the notation table.
+
+    A letter is known by its name, whatever is assumed about it; the name of an argument,
+    such as ``in_channels``, stands for its letter.
+
+    Args:
+        answer: a SymPy expression or a whole number.
+        letters: the letters it may have; None: any.
+
+    Raises:
+        Unreadable: it is something else, or has other letters in it.
+
+    >>> import sympy
+    >>> read_expression(sympy.Symbol("batch") * sympy.Symbol("I"), ["B", "I", "O"])
+    B*I
+    """
+    import sympy
+
+    wanted = "a SymPy expression" + (f" in the letters {', '.join(letters)}" if letters else "")
+    if type(answer) is int:
+        return sympy.Integer(answer)
+    if not isinstance(answer, sympy.Basic):
+        raise Unreadable(not_a_number(answer, wanted))
+    if isinstance(answer, sympy.Rel):
+        raise Unreadable("That is an equation; give its right-hand side alone.")
+    _refuse_strangers(answer)
+    canonical = _in_canonical_letters(answer, letters)
+    if letters is not None and (strange := sorted(set(letters_in(canonical)) - set(letters))):
+        raise Unreadable(
+            f"There is no letter {', '.join(strange)} in this question; "
+            f"its letters are {', '.join(letters)}."
+        )
+    return canonical
+
+
+def _refuse_strangers(answer: Any) -> None:
+    import sympy
+
+    nodes = list(islice(sympy.preorder_traversal(answer), MOST_NODES + 1))
+    if len(nodes) > MOST_NODES:
+        raise Unreadable("That expression is too long to be compared; simplify it first.")
+    for node in nodes:
+        if type(node) not in _known():
+            raise Unreadable(
+                f"Your expression contains {shown(node)}; please use numbers, letters, "
+                "sums, products and powers alone."
+            )
+        if type(node) is sympy.Pow and not (
+            node.exp.is_Rational and abs(node.exp) <= HIGHEST_POWER
+        ):
+            raise Unreadable(
+                f"Your expression contains the power {shown(node)}, which is too high."
+            )
+
+
+def _in_canonical_letters(answer: Any, letters: Sequence[str] | None) -> Any:
+    import sympy
+
+    aliases = {
+        argument: row.letter
+        for row in notation.TABLE
+        for argument in row.arguments
+        if argument != "kernel_size" and (letters is None or row.letter in letters)
+    }
+    exact = {f: sympy.Rational(str(f)) for f in answer.atoms(sympy.Float)}
+    swaps: dict[Any, Any] = {s: _letter(aliases.get(s.name, s.name)) for s in _symbols(answer)}
+    return answer.xreplace(exact | swaps).doit()
+
+
+def _symbols(expression: Any) -> list[Any]:
+    import sympy
+
+    return sorted(expression.atoms(sympy.Symbol), key=lambda symbol: str(symbol.name))
+
+
+def _letter(name: str) -> Any:
+    import sympy
+
+    return sympy.Symbol(name, positive=True, integer=True)
+
+
+def letters_in(expression: Any) -> list[str]:
+    """Return the names of the letters of an expression, sorted."""
+    return sorted({str(symbol.name) for symbol in expression.free_symbols})
+
+
+def points(letters: Sequence[str], *, seed: int = 0) -> list[dict[str, int]]:
+    """Return sizes to try for some letters: distinct primes, then any distinct numbers."""
+    dice = random.Random(seed)
+    primes = [dict(zip(letters, dice.sample(PRIMES, len(letters)), strict=True)) for _ in range(6)]
+    some = range(2, 400)
+    others = [dict(zip(letters, dice.sample(some, len(letters)), strict=True)) for _ in range(12)]
+    return primes + others
+
+
+def value_at(expression: Any, sizes: dict[str, int]) -> Any:
+    """Return the value of an expression at some sizes: exact where it is rational."""
+    import sympy
+
+    value = expression.xreplace({_letter(n): sympy.Integer(size) for n, size in sizes.items()})
+    return value.doit() if value.is_Rational else value.doit().evalf(40)
+
+
+def equal(left: Any, right: Any) -> bool:
+    """Return whether two expressions are the same formula, however they are written.
+
+    They have to agree at many sizes, and their difference has to simplify to nothing.
+
+    >>> from flopslib.notation import I, O
+    >>> equal(2 * I * O - O, O * (2 * I - 1)), equal(I * O, I + O)
+    (True, False)
+    """
+    import sympy
+
+    difference = left - right
+    for sizes in points(letters_in(difference)):
+        value = value_at(difference, sizes)
+        if not value.is_number or value.has(sympy.nan, sympy.zoo, sympy.oo):
+            return False
+        if abs(value) > (0 if value.is_Rational else sympy.Float("1e-20")):
+            return False
+    if sympy.expand(sympy.numer(sympy.together(difference))) == 0:
+        return True
+    return bool(sympy.simplify(difference) == 0)
