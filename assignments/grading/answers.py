@@ -1,0 +1,232 @@
+"""What comes back from the sandbox, checked as if the student had written it by hand.
+
+A student's code can write to the same channel as the runner, so nothing here is believed:
+a report has exactly the expected shape, holds plain data within bounds, and answers what
+was asked; or else it is forged, and counts for nothing.
+"""
+
+import builtins
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+#: What an attempt is called in a report, and what a teacher reads.
+ATTEMPTS = {
+    "network": "tried to reach the network",
+    "program": "tried to start another program",
+    "files": "looked for files outside its own folder",
+    "tests": "tried to import the tests",
+    "ctypes": "tried to load a library of the system",
+    "memory": "searched Python's memory",
+    "patch": "tried to change the grader or Python itself",
+    "equal": "has a class with its own idea of equality where an answer should be",
+}
+
+#: Why a notebook has no cells, as the runner calls it, and what a teacher reads.
+UNREADABLE = {
+    "binary": "it is not text",
+    "not json": "it is not JSON",
+    "truncated": "it breaks off in the middle",
+    "deep": "its lists are nested too deeply",
+    "shape": "it is JSON, but not a notebook",
+    "long": "it holds more than two million characters",
+}
+
+#: Types that are no answer, by the names that may be repeated.
+TYPES = frozenset(
+    "NoneType bool float complex tuple dict set frozenset bytes bytearray range function "
+    "builtin_function_or_method type module ellipsis ndarray float64 float32 method "
+    "generator slice property".split()
+)
+
+MOST_DIGITS = 4_000
+LONGEST_TEXT = 10_000
+MOST_ITEMS = 10_000
+DEEPEST = 20
+MOST_CELLS = 5_000
+
+Plain = int | str | list[Any]
+
+
+class Forged(Exception):
+    """Something other than the runner has written the report."""
+
+
+@dataclass
+class Answers:
+    """What a notebook gave.
+
+    Attributes:
+        values: variable → {"value": plain} | {"other": a type} | {"missing": True}.
+        functions: name → {"state": …, "results": [{"value": …} | {"other": …} | {"error": …}]}.
+        failed: code cell → the kind of error.
+        suspicions: (what, where) pairs; what is a key of ATTEMPTS.
+    """
+
+    values: dict[str, dict[str, Any]] = field(default_factory=dict)
+    functions: dict[str, dict[str, Any]] = field(default_factory=dict)
+    failed: dict[int, str] = field(default_factory=dict)
+    suspicions: list[tuple[str, int | str]] = field(default_factory=list)
+
+
+def loads(text: str) -> Any:
+    """Return JSON without floats, without doubled keys, and without anything odd.
+
+    >>> loads('{"a": [1, "b"]}')
+    {'a': [1, 'b']}
+
+    Raises:
+        Forged: anything else.
+    """
+    try:
+        return json.loads(
+            text, parse_float=_refuse, parse_constant=_refuse, object_pairs_hook=_unique
+        )
+    except (ValueError, RecursionError, MemoryError):
+        raise Forged from None
+
+
+def _refuse(text: str) -> None:
+    raise Forged(text)
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise Forged
+    return found
+
+
+def checked_cells(report: str) -> list[tuple[str, str]] | str:
+    """Return the (kind, source) of every cell of a notebook, or why there are none.
+
+    Raises:
+        Forged: no such report.
+    """
+    content = loads(report)
+    match content:
+        case {"unreadable": str(reason)} if len(content) == 1 and reason in UNREADABLE:
+            return reason
+        case {"cells": list(cells)} if len(content) == 1:
+            found = []
+            for cell in cells:
+                match cell:
+                    case ["code" | "markdown" as kind, str(source)]:
+                        found.append((kind, _text(source, len(source))))
+                    case _:
+                        raise Forged
+            return found
+    raise Forged
+
+
+def checked_run(
+    report: str, values: Sequence[str], calls: Mapping[str, Sequence[Any]]
+) -> Answers:
+    """Return what a run found, if it answers what was asked and nothing else.
+
+    Raises:
+        Forged: it does not.
+    """
+    content = loads(report)
+    if not isinstance(content, dict) or content.keys() != {
+        "values", "functions", "failed", "suspicions",
+    }:  # fmt: skip
+        raise Forged
+    if not all(isinstance(content[key], dict) for key in ("values", "functions")):
+        raise Forged
+    if content["values"].keys() != set(values) or content["functions"].keys() != set(calls):
+        raise Forged
+    return Answers(
+        values={name: _result(content["values"][name], "missing") for name in values},
+        functions={name: _function(content["functions"][name], len(calls[name])) for name in calls},
+        failed=dict(map(_failure, _list(content["failed"], MOST_CELLS))),
+        suspicions=[_suspicion(pair, calls, values) for pair in _list(content["suspicions"], 50)],
+    )
+
+
+def _list(thing: Any, most: int) -> list[Any]:
+    if type(thing) is not list or len(thing) > most:
+        raise Forged
+    return thing
+
+
+def _function(thing: Any, count: int) -> dict[str, Any]:
+    match thing:
+        case {"state": "missing" | "not a function"} if len(thing) == 1:
+            return dict(thing)
+        case {"state": "function", "results": list(results)} if len(thing) == 2:
+            if len(results) != count:
+                raise Forged
+            return {"state": "function", "results": [_result(one, "error") for one in results]}
+    raise Forged
+
+
+def _result(thing: Any, otherwise: str) -> dict[str, Any]:
+    if type(thing) is not dict or len(thing) != 1:
+        raise Forged
+    match thing:
+        case {"value": value}:
+            plain(value)
+            return dict(thing)
+        case {"other": str(kind)}:
+            return {"other": kind if kind in TYPES or " " in _text(kind, 60) else "object"}
+        case {"error": str(kind)} if otherwise == "error":
+            return {"error": _error(kind)}
+        case {"missing": True} if otherwise == "missing":
+            return {"missing": True}
+    raise Forged
+
+
+def plain(value: Any) -> None:
+    """Check that an answer is an integer, text or a list of these, within bounds.
+
+    Raises:
+        Forged: it is not.
+    """
+    left = [(value, DEEPEST)]
+    items = 0
+    while left:
+        thing, depth = left.pop()
+        items += 1
+        if items > MOST_ITEMS or depth < 0:
+            raise Forged
+        if type(thing) is list:
+            left += [(item, depth - 1) for item in thing]
+        elif type(thing) is str:
+            _text(thing, LONGEST_TEXT)
+        elif type(thing) is not int or abs(thing) >= 10**MOST_DIGITS:
+            raise Forged
+
+
+def _text(text: str, longest: int) -> str:
+    """Return a text that can be written to a file: no half of a surrogate pair."""
+    if len(text) > longest:
+        raise Forged
+    return text.encode("utf-8", "replace").decode()
+
+
+def _error(kind: str) -> str:
+    """Return the name of one of Python's own errors: other names could say anything."""
+    found = getattr(builtins, kind, None)
+    if kind != "OutOfTime" and not (isinstance(found, type) and issubclass(found, BaseException)):
+        raise Forged
+    return kind
+
+
+def _failure(pair: Any) -> tuple[int, str]:
+    match pair:
+        case [int(cell), str(kind)] if 0 < cell <= MOST_CELLS:
+            return cell, _error(kind)
+    raise Forged
+
+
+def _suspicion(
+    pair: Any, calls: Mapping[str, Any], values: Sequence[str]
+) -> tuple[str, int | str]:
+    match pair:
+        case [str(what), int(cell)] if what in ATTEMPTS and 0 < cell <= MOST_CELLS:
+            return what, cell
+        case [str(what), str(name)] if what in ATTEMPTS and (name in calls or name in values):
+            return what, name
+    raise Forged
