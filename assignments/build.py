@@ -93,8 +93,8 @@ def wheel(folder: Path) -> Path:
         leave = shutil.ignore_patterns("__pycache__", ".*")
         shutil.copytree(ROOT / "flopslib", source / "flopslib", ignore=leave)
         _run(
-            (sys.executable, "-m", "pip", "wheel", "--quiet", "--no-index", "--no-deps")
-            + ("--no-build-isolation", "--wheel-dir", str(folder), str(source)),
+            *("pip", "wheel", "--quiet", "--no-index", "--no-deps", "--no-build-isolation"),
+            *("--wheel-dir", str(folder), str(source)),
             cwd=source,
             SOURCE_DATE_EPOCH="315532800",
         )
@@ -125,7 +125,7 @@ def build(name: str, *, dist: Path, seed: Secret, package: Path, master: Path | 
         stage, made = Path(temporary) / "stage", Path(temporary) / "made"
         stage.mkdir()
         _stage(stage, name, seed, package, master or HERE / name / f"{name}.ipynb")
-        _otter("assign", f"{name}.ipynb", "out", "--no-pdfs", "--no-run-tests", cwd=stage)
+        _run("otter", "assign", f"{name}.ipynb", "out", "--no-pdfs", "--no-run-tests", cwd=stage)
         _student(made / "student", name, stage / "out" / "student", package)
         _autograder(made / "autograder", name, stage / "out" / "autograder")
         if seed.is_public:
@@ -216,17 +216,17 @@ def grade(notebook: Path, archive: Path, work: Path) -> list[tuple[str, int, int
     """Let otter grade a notebook; return each question with its points and the most there are."""
     results = work / f"{notebook.stem}-results"
     results.mkdir()
-    _otter("run", str(notebook), "-a", str(archive), "-o", str(results), "--no-logo", cwd=work)
+    _run(
+        "otter", "run", str(notebook), "-a", str(archive), "-o", str(results), "--no-logo", cwd=work
+    )
     tests = json.loads((results / "results.json").read_text())["tests"]
     graded = [test for test in tests if "max_score" in test]
     return [(test["name"], test["score"], test["max_score"]) for test in graded]
 
 
-def _otter(*arguments: str, cwd: Path) -> None:
-    _run([sys.executable, "-W", "ignore", "-m", "otter", *arguments], cwd=cwd)
-
-
-def _run(command: Sequence[str], *, cwd: Path, **more: str) -> None:
+def _run(module: str, *arguments: str, cwd: Path, **more: str) -> None:
+    """Run a module of this environment, such as pip, without the user's own settings."""
+    command = [sys.executable, "-W", "ignore", "-m", module, *arguments]
     variables = environment(cwd / ".jupyter") | {
         "JUPYTER_PREFER_ENV_PATH": "1",
         "PYTHONNOUSERSITE": "1",
@@ -237,7 +237,7 @@ def _run(command: Sequence[str], *, cwd: Path, **more: str) -> None:
         command, cwd=cwd, env=variables | more, capture_output=True, text=True, check=False
     )
     if done.returncode:
-        raise SetError(f"{' '.join(command[3:])} failed:\n{done.stdout}{done.stderr}")
+        raise SetError(f"{' '.join(command[4:])} failed:\n{done.stdout}{done.stderr}")
 
 
 def build_all(

@@ -1,0 +1,131 @@
+"""Transformers: attention, its mask and its cache, feed-forward networks, whole layers."""
+
+from random import Random
+from typing import Any
+
+from assignments.question import Question
+from assignments.searching import largest
+from flopslib import (
+    Derivation,
+    feed_forward,
+    gated_feed_forward,
+    multihead_attention,
+    transformer_layer,
+)
+
+SQUARE = ("scores", "weighted sum")
+
+
+def _square(layer: Derivation) -> int:
+    """Return the MACs of numbers with numbers: what grows with the square of the length."""
+    return sum(step.macs for step in layer.steps if step.name.startswith(SQUARE))
+
+
+def _parts(seq_len: int, num_heads: int, d_model: int) -> list[int]:
+    layer = multihead_attention(seq_len, d_model, num_heads=num_heads)
+    return [layer.macs - _square(layer), _square(layer)]
+
+
+def _with_a_cache(
+    new_tokens: int, cached_tokens: int, num_kv_heads: int, num_heads: int, d_model: int
+) -> list[int]:
+    layer = multihead_attention(
+        new_tokens,
+        d_model,
+        num_heads=num_heads,
+        num_kv_heads=num_kv_heads,
+        kv_seq_len=cached_tokens + new_tokens,
+        causal=True,
+    )
+    return [layer.flops - 2 * _square(layer), 2 * _square(layer)]
+
+
+def _gate(d_model: int, multiple: int) -> list[int]:
+    plain = feed_forward(1, d_model).macs
+
+    def gated(steps: int) -> int:
+        macs: int = gated_feed_forward(1, d_model, multiple * steps).macs
+        return macs
+
+    steps = largest(lambda n: gated(n) <= plain)
+    return [multiple * steps, plain - gated(steps)]
+
+
+def _attention(seq_len: int, d_model: int, num_heads: int, num_kv_heads: int, causal: bool) -> int:
+    layer = multihead_attention(
+        seq_len, d_model, num_heads=num_heads, num_kv_heads=num_kv_heads, causal=causal
+    )
+    flops: int = layer.flops
+    return flops
+
+
+def _draw_attention(random: Random) -> dict[str, Any]:
+    kv_heads, shared = random.sample((2, 3, 4, 5), 2)
+    return {
+        "seq_len": random.randrange(20, 200),
+        "d_model": kv_heads * shared * random.choice((6, 8, 10, 14)),
+        "num_heads": kv_heads * shared,
+        "num_kv_heads": kv_heads,
+        "causal": random.choice((False, True)),
+    }
+
+
+def _crossing(d_model: int, d_ff: int, causal: bool) -> int:
+    def is_behind(seq_len: int) -> bool:
+        layer = transformer_layer(seq_len, d_model, d_ff=d_ff, causal=causal)
+        return _square(layer) <= layer.macs - _square(layer)
+
+    return largest(is_behind) + 1
+
+
+def _draw_crossing(random: Random) -> dict[str, Any]:
+    d_model = random.randrange(40, 1000)
+    return {
+        "d_model": d_model,
+        "d_ff": random.randrange(d_model + 1, 6 * d_model),
+        "causal": random.choice((False, True)),
+    }
+
+
+def _neither(seq_len: int, num_heads: int, d_model: int) -> list[int]:
+    other = transformer_layer(seq_len, d_model, num_heads=num_heads, causal=True).other
+    return [other["exponentials"], other["divisions"], other["erfs"]]
+
+
+def _longest(d_model: int, giga_flops: int) -> list[int]:
+    def length(causal: bool) -> int:
+        def fits(seq_len: int) -> bool:
+            layer = transformer_layer(seq_len, d_model, causal=causal)
+            return bool(layer.flops <= giga_flops * 10**9)
+
+        return largest(fits)
+
+    return [length(causal=True), length(causal=False)]
+
+
+QUESTIONS = (
+    Question(name="transformers-1", answer="transformers_1", expected=_parts),
+    Question(name="transformers-2", answer="transformers_2", expected=_with_a_cache),
+    Question(name="transformers-3", answer="transformers_3", expected=_gate),
+    Question(
+        name="transformers-4",
+        answer="transformers_4",
+        expected=_attention,
+        examples=tuple(
+            {"seq_len": 3, "d_model": 8, "num_heads": 4, "num_kv_heads": 2, "causal": causal}
+            for causal in (False, True)
+        ),
+        draw=_draw_attention,
+        draws=6,
+    ),
+    Question(
+        name="transformers-5",
+        answer="transformers_5",
+        expected=_crossing,
+        examples=tuple({"d_model": 4, "d_ff": 10, "causal": causal} for causal in (False, True)),
+        draw=_draw_crossing,
+        draws=6,
+    ),
+    Question(name="transformers-6", answer="transformers_6", expected=_neither),
+    Question(name="transformers-7", answer="transformers_7", expected=_longest),
+)
