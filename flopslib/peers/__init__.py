@@ -170,11 +170,14 @@ def _terms(habits: Iterable[Rule], rows: Sequence[tuple[Row, str]]) -> tuple[Ter
     return tuple(term for term in terms if term.amount)
 
 
-def predict(report: Report, tool: str, device: str = "cpu") -> dict[str, int]:
+def predict(
+    report: Report, tool: str, device: str = "cpu", *, written: Mapping[str, str] | None = None
+) -> dict[str, int]:
     """Return what a tool would report for a network of yours, by its own word.
 
     The network is taken to be written in PyTorch with the modules that our layers
-    are named after.
+    are named after. Where it is not, ``written`` says what takes the place of a
+    layer, by the layer's name, as in ``SUBJECTS``.
 
     Raises:
         KeyError: no tool or device has the name.
@@ -187,7 +190,8 @@ def predict(report: Report, tool: str, device: str = "cpu") -> dict[str, int]:
     """
     _check(tool=(tool, TOOLS), device=(device, DEVICES))
     asked = TOOLS[tool]
-    rows = [(row, row.type) for row in report.rows]
+    kinds = written or {}
+    rows = [(row, kinds.get(row.type, row.type)) for row in report.rows]
     return {
         called: int(getattr(report, ours))
         + sum(term.amount for term in _terms(asked.rules(called, device), rows))

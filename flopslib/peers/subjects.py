@@ -83,21 +83,21 @@ class OneMatrixAttention(Layer):
         return run("c_proj", self.c_proj, run("attend", self.attend, x))
 
 
-def gpt2_layer() -> Layer:
-    """Return one layer of GPT-2 small."""
-    attention = nn.Sequential(ln_1=nn.LayerNorm(768), attn=OneMatrixAttention(768, 12))
+def gpt2_layer(width: int = 768) -> Layer:
+    """Return one layer of GPT-2 small, or of another width."""
+    attention = nn.Sequential(ln_1=nn.LayerNorm(width), attn=OneMatrixAttention(width, 12))
     mlp = nn.Sequential(
-        ln_2=nn.LayerNorm(768),
-        c_fc=nn.Linear(768, 3072),
+        ln_2=nn.LayerNorm(width),
+        c_fc=nn.Linear(width, 4 * width),
         act=nn.GELU("tanh"),
-        c_proj=nn.Linear(3072, 768),
+        c_proj=nn.Linear(4 * width, width),
     )
     return nn.Sequential(attention=nn.Residual(attention), mlp=nn.Residual(mlp))
 
 
-def llama_layer() -> Layer:
-    """Return one layer of LLaMA-7B."""
-    model: Any = llama(1, 4096, 32, 11008)
+def llama_layer(width: int = 4096, inner: int = 11008) -> Layer:
+    """Return one layer of LLaMA-7B, or of another width."""
+    model: Any = llama(1, width, 32, inner)
     (layer,) = model["layers"]
     assert isinstance(layer, Layer)
     return layer

@@ -132,6 +132,18 @@ def whole(figure: Any) -> int:
     return int(figure)
 
 
+def prepared(
+    build: Callable[[], Any], input_shape: tuple[int, ...], device: str, *, tokens: bool = False
+) -> tuple[Any, Any]:
+    """Return a model, without values in its weights, and an input for it."""
+    import torch
+
+    with torch.device("meta"):  # no weight needs a value
+        model = build().eval()
+    kind = torch.long if tokens else torch.float32
+    return model.to_empty(device=device), torch.zeros(input_shape, dtype=kind, device=device)
+
+
 def measured(case: tuple[str, str, str]) -> list[dict[str, Any]]:
     """Return what a tool says of one subject, a record a figure."""
     import torch
@@ -142,11 +154,8 @@ def measured(case: tuple[str, str, str]) -> list[dict[str, Any]]:
     tool, name, device = case
     warnings.filterwarnings("ignore")
     torch.set_num_threads(1)
-    with torch.device("meta"):  # no weight needs a value
-        model = MODULES[name]().eval()
-    model = model.to_empty(device=device)
-    kind = torch.long if name == "embedding" else torch.float32
-    x = torch.zeros(SUBJECTS[name].input_shape, dtype=kind, device=device)
+    shape = SUBJECTS[name].input_shape
+    model, x = prepared(MODULES[name], shape, device, tokens=name == "embedding")
     about = {"subject": name, "tool": tool, "device": device}
     try:
         with contextlib.redirect_stdout(io.StringIO()):

@@ -1,25 +1,14 @@
 """The subjects as modules of PyTorch, by the names they have in ``flopslib.peers``."""
 
-# ruff: noqa: E402  (some names have to be there before torchvision is imported)
-
 from __future__ import annotations
 
 from collections.abc import Callable
 
 import torch
-
-# torchvision's compiled part does not load beside every build of torch; its models need
-# none of it, only that the names of its operators exist
-_OPERATORS = torch.library.Library("torchvision", "FRAGMENT")
-for _name in ("nms", "qnms"):
-    _OPERATORS.define(f"{_name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-
-import torchvision
+from language import LlamaLayer, gpt2_layer
 from torch import nn
 from torch.nn import functional
-from transformers import GPT2Config, LlamaConfig
-from transformers.models.gpt2.modeling_gpt2 import GPT2Block
-from transformers.models.llama.modeling_llama import LlamaDecoderLayer
+from vision import torchvision
 
 
 class SelfAttention(nn.Module):
@@ -56,31 +45,6 @@ class GatedFeedForward(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Widen twice, bend one of the two, multiply, narrow."""
         return self.down_proj(functional.silu(self.gate_proj(x)) * self.up_proj(x))
-
-
-class LlamaLayer(nn.Module):
-    """A layer of LLaMA-7B with the angles of its 128 positions beside it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        config = LlamaConfig(
-            hidden_size=4096,
-            intermediate_size=11008,
-            num_attention_heads=32,
-            attn_implementation="sdpa",
-        )
-        self.layer = LlamaDecoderLayer(config, 0)
-        self.register_buffer("cos", torch.ones(1, 128, 128))
-        self.register_buffer("sin", torch.ones(1, 128, 128))
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Run the layer."""
-        return self.layer(x, position_embeddings=(self.cos, self.sin))
-
-
-def gpt2_layer() -> nn.Module:
-    """Return a layer of GPT-2 small."""
-    return GPT2Block(GPT2Config(attn_implementation="sdpa"), 0)
 
 
 def transformer_layer() -> nn.Module:
