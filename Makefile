@@ -11,7 +11,7 @@ export JUPYTER_PREFER_ENV_PATH := 1
 export PYTHONNOUSERSITE := 1
 unexport PYTHONPATH
 
-.PHONY: book test check serve clean notebooks format lock record bench peers mutants assignments
+.PHONY: book test check serve clean notebooks format lock record bench peers mutants assignments grade
 
 book: $(INSTALLED)
 	$(BIN)/python -m flopslib.book.build
@@ -48,6 +48,14 @@ format: $(INSTALLED)
 # build the problem sets, each with its autograder, into dist/; ASSIGNMENTS_ARGS names some of them
 assignments: $(INSTALLED)
 	$(BIN)/python -m assignments.build $(ASSIGNMENTS_ARGS)
+
+# make grade SET=layers SUBMISSIONS=folder ROSTER=roster.csv; also OUT, JOBS, SECONDS, MEMORY (MB),
+# ANONYMOUS=1, UNSAFE=1. What is given to make is in the recipe's environment, spaces and all.
+grade: $(INSTALLED)
+	@$(BIN)/python -m assignments.grading $(if $(SET),"$$SET") \
+	  $(if $(SUBMISSIONS),--submissions "$$SUBMISSIONS") $(if $(ROSTER),--roster "$$ROSTER") \
+	  $(if $(OUT),--out "$$OUT") $(if $(JOBS),--jobs "$$JOBS") $(if $(MEMORY),--memory "$$MEMORY") \
+	  $(if $(SECONDS),--seconds "$$SECONDS") $(if $(filter 1 yes true,$(ANONYMOUS)),--anonymous) $(if $(filter 1 yes true,$(UNSAFE)),--unsafe)
 
 # time the counting; beside PyTorch's own counter with PYTHON_WITH_TORCH=/path/to/python
 bench: $(INSTALLED)

@@ -35,9 +35,9 @@ UNREADABLE = {
 
 #: Types that are no answer, by the names that may be repeated.
 TYPES = frozenset(
-    "NoneType bool float complex tuple dict set frozenset bytes bytearray range function "
-    "builtin_function_or_method type module ellipsis ndarray float64 float32 method "
-    "generator slice property".split()
+    {"NoneType", "bool", "float", "complex", "tuple", "dict", "set", "frozenset", "bytes"}
+    | {"bytearray", "range", "function", "builtin_function_or_method", "method", "type"}
+    | {"module", "ellipsis", "generator", "slice", "property", "ndarray", "float64", "float32"}
 )
 
 MOST_DIGITS = 4_000
@@ -49,7 +49,7 @@ MOST_CELLS = 5_000
 Plain = int | str | list[Any]
 
 
-class Forged(Exception):
+class ForgedError(Exception):
     """Something other than the runner has written the report."""
 
 
@@ -77,24 +77,24 @@ def loads(text: str) -> Any:
     {'a': [1, 'b']}
 
     Raises:
-        Forged: anything else.
+        ForgedError: anything else.
     """
     try:
         return json.loads(
             text, parse_float=_refuse, parse_constant=_refuse, object_pairs_hook=_unique
         )
     except (ValueError, RecursionError, MemoryError):
-        raise Forged from None
+        raise ForgedError from None
 
 
 def _refuse(text: str) -> None:
-    raise Forged(text)
+    raise ForgedError(text)
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise Forged
+        raise ForgedError
     return found
 
 
@@ -102,7 +102,7 @@ def checked_cells(report: str) -> list[tuple[str, str]] | str:
     """Return the (kind, source) of every cell of a notebook, or why there are none.
 
     Raises:
-        Forged: no such report.
+        ForgedError: no such report.
     """
     content = loads(report)
     match content:
@@ -115,28 +115,26 @@ def checked_cells(report: str) -> list[tuple[str, str]] | str:
                     case ["code" | "markdown" as kind, str(source)]:
                         found.append((kind, _text(source, len(source))))
                     case _:
-                        raise Forged
+                        raise ForgedError
             return found
-    raise Forged
+    raise ForgedError
 
 
-def checked_run(
-    report: str, values: Sequence[str], calls: Mapping[str, Sequence[Any]]
-) -> Answers:
+def checked_run(report: str, values: Sequence[str], calls: Mapping[str, Sequence[Any]]) -> Answers:
     """Return what a run found, if it answers what was asked and nothing else.
 
     Raises:
-        Forged: it does not.
+        ForgedError: it does not.
     """
     content = loads(report)
     if not isinstance(content, dict) or content.keys() != {
         "values", "functions", "failed", "suspicions",
     }:  # fmt: skip
-        raise Forged
+        raise ForgedError
     if not all(isinstance(content[key], dict) for key in ("values", "functions")):
-        raise Forged
+        raise ForgedError
     if content["values"].keys() != set(values) or content["functions"].keys() != set(calls):
-        raise Forged
+        raise ForgedError
     return Answers(
         values={name: _result(content["values"][name], "missing") for name in values},
         functions={name: _function(content["functions"][name], len(calls[name])) for name in calls},
@@ -147,7 +145,7 @@ def checked_run(
 
 def _list(thing: Any, most: int) -> list[Any]:
     if type(thing) is not list or len(thing) > most:
-        raise Forged
+        raise ForgedError
     return thing
 
 
@@ -157,14 +155,14 @@ def _function(thing: Any, count: int) -> dict[str, Any]:
             return dict(thing)
         case {"state": "function", "results": list(results)} if len(thing) == 2:
             if len(results) != count:
-                raise Forged
+                raise ForgedError
             return {"state": "function", "results": [_result(one, "error") for one in results]}
-    raise Forged
+    raise ForgedError
 
 
 def _result(thing: Any, otherwise: str) -> dict[str, Any]:
     if type(thing) is not dict or len(thing) != 1:
-        raise Forged
+        raise ForgedError
     match thing:
         case {"value": value}:
             plain(value)
@@ -175,14 +173,14 @@ def _result(thing: Any, otherwise: str) -> dict[str, Any]:
             return {"error": _error(kind)}
         case {"missing": True} if otherwise == "missing":
             return {"missing": True}
-    raise Forged
+    raise ForgedError
 
 
 def plain(value: Any) -> None:
     """Check that an answer is an integer, text or a list of these, within bounds.
 
     Raises:
-        Forged: it is not.
+        ForgedError: it is not.
     """
     left = [(value, DEEPEST)]
     items = 0
@@ -190,19 +188,19 @@ def plain(value: Any) -> None:
         thing, depth = left.pop()
         items += 1
         if items > MOST_ITEMS or depth < 0:
-            raise Forged
+            raise ForgedError
         if type(thing) is list:
             left += [(item, depth - 1) for item in thing]
         elif type(thing) is str:
             _text(thing, LONGEST_TEXT)
         elif type(thing) is not int or abs(thing) >= 10**MOST_DIGITS:
-            raise Forged
+            raise ForgedError
 
 
 def _text(text: str, longest: int) -> str:
     """Return a text that can be written to a file: no half of a surrogate pair."""
     if len(text) > longest:
-        raise Forged
+        raise ForgedError
     return text.encode("utf-8", "replace").decode()
 
 
@@ -210,7 +208,7 @@ def _error(kind: str) -> str:
     """Return the name of one of Python's own errors: other names could say anything."""
     found = getattr(builtins, kind, None)
     if kind != "OutOfTime" and not (isinstance(found, type) and issubclass(found, BaseException)):
-        raise Forged
+        raise ForgedError
     return kind
 
 
@@ -218,15 +216,13 @@ def _failure(pair: Any) -> tuple[int, str]:
     match pair:
         case [int(cell), str(kind)] if 0 < cell <= MOST_CELLS:
             return cell, _error(kind)
-    raise Forged
+    raise ForgedError
 
 
-def _suspicion(
-    pair: Any, calls: Mapping[str, Any], values: Sequence[str]
-) -> tuple[str, int | str]:
+def _suspicion(pair: Any, calls: Mapping[str, Any], values: Sequence[str]) -> tuple[str, int | str]:
     match pair:
         case [str(what), int(cell)] if what in ATTEMPTS and 0 < cell <= MOST_CELLS:
             return what, cell
         case [str(what), str(name)] if what in ATTEMPTS and (name in calls or name in values):
             return what, name
-    raise Forged
+    raise ForgedError

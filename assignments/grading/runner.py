@@ -8,6 +8,7 @@ too, which gains nothing: every line is checked by `answers` as if the student h
 
 import ast
 import builtins
+import functools
 import importlib.abc
 import importlib.machinery
 import json
@@ -70,9 +71,9 @@ def take_the_channel():
     sink = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
         os.dup2(sink, descriptor)
-    sys.stdin = open(0)
-    sys.stdout = open(1, "w")
-    sys.stderr = open(2, "w")
+    sys.stdin, sys.stdout, sys.stderr = (
+        os.fdopen(number, mode) for number, mode in ((0, "r"), (1, "w"), (2, "w"))
+    )
 
     def say(message, encode=json.dumps, write=channel.write, flush=channel.flush):
         write(encode(message) + "\n")
@@ -203,6 +204,7 @@ class Run:
         sys.addaudithook(Watch(self))
 
     def ring(self, *_):
+        """Interrupt what is running: the signal's handler."""
         if self.ringing:
             raise OutOfTime
 
@@ -231,6 +233,7 @@ class Run:
         self.where = None
 
     def execute(self, number, source):
+        """Run a cell's source in the namespace, magics and all."""
         name = f"<cell {number}>"
         try:
             tree = parse(source, name)
@@ -265,12 +268,15 @@ class Run:
                 continue
             self.say({"at": step})
             self.where = name
-            result, error = self.timed(
-                self.job["call_seconds"], lambda: self.plain(function(**keywords))
-            )
+            call = functools.partial(self.call, function, keywords)
+            result, error = self.timed(self.job["call_seconds"], call)
             results.append({"error": error} if error else result)
         self.where = None
         return {"state": "function", "results": results}
+
+    def call(self, function, keywords):
+        """Return a function's result as plain data."""
+        return self.plain(function(**keywords))
 
     def value(self, name):
         """Return a variable as plain data, or say what else it is."""
@@ -285,29 +291,30 @@ class Run:
         room = [MOST_ITEMS]
         try:
             return {"value": self.reduced(thing, room, DEEPEST)}
-        except NotPlain as reason:
+        except NotPlainError as reason:
             return {"other": str(reason)}
 
     def reduced(self, thing, room, depth):
+        """Return a thing made of nothing but integers, text and lists, or raise."""
         room[0] -= 1
         kind = type(thing)
         if kind is list:
             if depth == 0 or len(thing) > room[0]:
-                raise NotPlain("a list that is too long or too deep")
+                raise NotPlainError("a list that is too long or too deep")
             return [self.reduced(item, room, depth - 1) for item in thing]
         if kind is str:
             if len(thing) > LONGEST_TEXT:
-                raise NotPlain("a text that is too long")
+                raise NotPlainError("a text that is too long")
             return thing
         if is_foreign_integer(kind):
             thing, kind = int(thing), int
         if kind is int:
             if thing.bit_length() > MOST_BITS:
-                raise NotPlain("an integer that is too large")
+                raise NotPlainError("an integer that is too large")
             return thing
         if compares_in_its_own_way(kind):
             self.suspect("equal")
-        raise NotPlain(kind.__name__ if kind.__module__ in ("builtins", "numpy") else "object")
+        raise NotPlainError(kind.__name__ if kind.__module__ in ("builtins", "numpy") else "object")
 
     def suspect(self, what):
         """Note an attempt, once for every place."""
@@ -327,7 +334,7 @@ class Run:
                 self.suspect("patch")
 
 
-class NotPlain(Exception):
+class NotPlainError(Exception):
     """An answer is neither an integer, nor text, nor a list of these."""
 
 
@@ -340,6 +347,7 @@ def kind_of(error):
 
 
 def parse(source, name):
+    """Return the syntax tree of a cell, in which `await` may stand anywhere."""
     return compile(
         source,
         name,
@@ -368,6 +376,7 @@ def without_flopslib(tree):
 
 
 def root(module):
+    """Return the first part of a module's dotted name."""
     return module.partition(".")[0]
 
 
@@ -376,8 +385,10 @@ def is_foreign_integer(kind):
     numpy, sympy = sys.modules.get("numpy"), sys.modules.get("sympy")
     if numpy is not None and kind.__module__ == "numpy":
         return issubclass(kind, numpy.integer)
-    return sympy is not None and kind.__module__ == "sympy.core.numbers" and issubclass(
-        kind, sympy.Integer
+    return (
+        sympy is not None
+        and kind.__module__ == "sympy.core.numbers"
+        and issubclass(kind, sympy.Integer)
     )
 
 
@@ -435,16 +446,18 @@ class Watch:
         self.all = NETWORK | PROGRAMS | FORKS | FILES | MEMORY | {"import"}
 
     def __call__(self, event, arguments):
+        """Look at one event; what cannot be judged is not held against anybody."""
         if self.run.where is None or not (event in self.all or event.startswith("ctypes.dl")):
             return
         try:
             self.look(event, arguments)
         except (OutOfTime, MemoryError, RecursionError):
             raise
-        except Exception:  # what cannot be judged is not held against anybody
+        except Exception:
             return
 
     def look(self, event, arguments):
+        """Note an event if it is an attempt, and a student's own."""
         suspect = self.run.suspect
         if event in NETWORK:
             suspect("network")
@@ -468,7 +481,7 @@ class Watch:
         while frame is not None:
             name = frame.f_code.co_filename
             if name == __file__:
-                if frame.f_code.co_name in ("execute", "<lambda>"):
+                if frame.f_code.co_name in ("execute", "call"):
                     return False
             elif name.startswith("<frozen importlib"):
                 return False  # a library that is being imported
@@ -529,11 +542,13 @@ class PretendedOtter(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         self.run = run
 
     def find_spec(self, name, path=None, target=None):
+        """Claim otter and everything in it."""
         if root(name) == "otter":
             return importlib.machinery.ModuleSpec(name, self, is_package=True)
         return None
 
     def create_module(self, spec):
+        """Return a module in which everything is there and does nothing."""
         run = self.run
 
         class Pretended(types.ModuleType):
@@ -551,7 +566,7 @@ class PretendedOtter(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         return Pretended(spec.name)
 
     def exec_module(self, module):
-        pass
+        """Leave the module as it is."""
 
 
 class Nothing:
@@ -561,6 +576,7 @@ class Nothing:
         object.__setattr__(self, "_run", run)
 
     def __call__(self, *_, **__):
+        """Do nothing, and go on doing it."""
         return self
 
     def __getattr__(self, name):

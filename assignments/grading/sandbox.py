@@ -22,7 +22,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import psutil
+import psutil  # type: ignore[import-untyped]
 
 from . import seccomp
 
@@ -45,7 +45,7 @@ INSTALL = (
 )
 
 
-class Unconfined(Exception):
+class UnconfinedError(Exception):
     """No sandbox can be built here; the text says why, and what to do."""
 
 
@@ -132,7 +132,7 @@ class Sandbox:
     def _confined(self, task: str, content: bytes, limits: Limits, *, flopslib: bool) -> Outcome:
         program = shutil.which("bwrap")
         if program is None:
-            raise Unconfined(f"bwrap was not found: {INSTALL}")
+            raise UnconfinedError(f"bwrap was not found: {INSTALL}")
         paths = ["/library"] if flopslib else []
         paths.append("/packages")
         command = [program, *self._walls(flopslib=flopslib)]
@@ -264,7 +264,7 @@ def check() -> None:
     """Build one sandbox, and see that it holds.
 
     Raises:
-        Unconfined: there is none to be had; the text says why and what to do.
+        UnconfinedError: there is none to be had; the text says why and what to do.
     """
     cells = [[1, TRIAL]]
     job = {
@@ -276,9 +276,10 @@ def check() -> None:
         found = json.loads(outcome.report or "")["values"]["found"]["value"]
     except (ValueError, LookupError, TypeError):
         said = outcome.said.strip().splitlines()[-1:] or [outcome.ended or "no report"]
-        raise Unconfined(f"bwrap did not work ({said[0]}): {INSTALL}") from None
+        raise UnconfinedError(f"bwrap did not work ({said[0]}): {INSTALL}") from None
     if found != []:
-        raise Unconfined(f"the sandbox does not hold ({', '.join(map(str, found))}): {INSTALL}")
+        leaks = ", ".join(map(str, found))
+        raise UnconfinedError(f"the sandbox does not hold ({leaks}): {INSTALL}")
 
 
 #: Run inside, to see whether the walls stand: what it finds open comes back.

@@ -29,6 +29,7 @@ AFTER = "_- (+"
 WORD = r"(?<![^\W_]){}(?![^\W_])"  # no letter or digit beside it; "_" is neither
 SHORTEST_WORD = 4
 MOST_FOUND = 100_000
+BEGINNINGS = {b"%PDF": "a PDF", b"PK\3\4": "a zip archive", b"\x89PNG": "an image"}
 NOISE = {"__macosx", "thumbs.db", "desktop.ini", "submission_metadata.yml"}
 
 
@@ -61,9 +62,7 @@ def find(folder: Path, people: Sequence[Person]) -> Found:
     try:
         entries = sorted(folder.iterdir())
     except OSError as error:
-        raise SubmissionsError(
-            f"SUBMISSIONS={folder} cannot be read: {error.strerror}"
-        ) from None
+        raise SubmissionsError(f"SUBMISSIONS={folder} cannot be read: {error.strerror}") from None
     names = Names(people)
     for entry in entries:
         if is_noise(entry):
@@ -178,13 +177,12 @@ class Names:
             if person.id in self.words and self.words[person.id].search(name)
         ]
         # anna-lee contains anna
-        inside = [
-            one for one in inside if not any(one is not two and one.key in two.key for two in inside)
-        ]
+        contained = {one.id for one in inside for two in inside if one.key in two.key != one.key}
+        inside = [one for one in inside if one.id not in contained]
         return inside[0] if len(inside) == 1 else None
 
 
-class NotRead(Exception):
+class NotReadError(Exception):
     """A file cannot be graded; the text goes on after "could not be read: "."""
 
 
@@ -192,31 +190,31 @@ def content(path: Path, most: int) -> bytes:
     """Return what a file holds, if it is a file of a reasonable size; no link is followed.
 
     Raises:
-        NotRead: it is a link, a folder, a device, empty, too large or not readable.
+        NotReadError: it is a link, a folder, a device, empty, too large or not readable.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         if path.is_symlink():
-            raise NotRead("it is a link, which is not followed") from None
-        raise NotRead(f"the system says “{error.strerror}”") from None
+            raise NotReadError("it is a link, which is not followed") from None
+        raise NotReadError(f"the system says “{error.strerror}”") from None
     with open(descriptor, "rb") as file:
         status = os.fstat(descriptor)
         if stat.S_ISDIR(status.st_mode):
-            raise NotRead("it is a folder without a file in it")
+            raise NotReadError("it is a folder without a file in it")
         if not stat.S_ISREG(status.st_mode):
-            raise NotRead("it is not a regular file")
+            raise NotReadError("it is not a regular file")
         if status.st_size > most:
-            raise NotRead(
+            raise NotReadError(
                 f"it has {status.st_size / 10**6:,.0f} MB, and more than "
                 f"{most / 10**6:,.0f} MB is not a notebook with outputs as they should be"
             )
         found = file.read(most + 1)
     if not found.strip():
-        raise NotRead("it is empty")
-    for beginning, kind in ((b"%PDF", "a PDF"), (b"PK\3\4", "a zip archive"), (b"\x89PNG", "an image")):
+        raise NotReadError("it is empty")
+    for beginning, kind in BEGINNINGS.items():
         if found.startswith(beginning):
-            raise NotRead(f"it is {kind}, whatever its name says")
+            raise NotReadError(f"it is {kind}, whatever its name says")
     if len(found) > most:
-        raise NotRead("it grew while it was read")
+        raise NotReadError("it grew while it was read")
     return found

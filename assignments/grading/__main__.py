@@ -1,0 +1,388 @@
+"""Grade a class: `make grade SET=layers SUBMISSIONS=dir ROSTER=file`.
+
+python -m assignments.grading layers --submissions dir --roster roster.csv
+"""
+
+import argparse
+import os
+import secrets
+import shutil
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from queue import SimpleQueue
+
+import psutil  # type: ignore[import-untyped]
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from . import by_hand, sandbox
+from .autograder import ROOT, Set, Tester, TestsError, find_set, nothing, unpack
+from .examine import NOT_SUBMITTED, STATUSES, UNREADABLE_FILE, Record, examine, identified, joined
+from .kept import Results, Shelf, fingerprint, slug, version, write
+from .roster import Person, RosterError, read_roster
+from .sandbox import MEGABYTE, Limits, Sandbox, UnconfinedError
+from .submissions import Found, NotReadError, SubmissionsError, content, find
+from .tables import feedback, grades
+
+MOST_BYTES = 20 * 10**6  # of one notebook
+WRONG, BROKEN = 2, 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grading:
+    """Everything that is the same for the whole class."""
+
+    task: Set
+    people: list[Person]
+    found: Found
+    folder: Path
+    limits: Limits
+    confined: bool
+    out: Path
+    tests: Path
+    template: by_hand.Template
+    grader: str
+
+    @property
+    def roster(self) -> dict[str, str]:
+        """Folded identifiers of the class, and what they are on the roster."""
+        return {person.key: person.id for person in self.people}
+
+    def digest(self, person: Person, file: str, data: bytes, reason: str) -> str:
+        """Return a fingerprint of everything that a result depends on."""
+        settings = f"{self.limits} {self.confined}"
+        return fingerprint(person.id, file, data, reason, self.task.digest, self.grader, settings)
+
+    def name(self, path: Path) -> str:
+        """Return a file's name within the folder of submissions, on one line."""
+        name = str(path.relative_to(self.folder)).encode("utf-8", "replace").decode()
+        return "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in name)
+
+
+class Workers:
+    """A sandbox and a tester for each submission that is being graded at a time."""
+
+    def __init__(self, grading: Grading, jobs: int):
+        self.testers = [Tester(grading.tests, grading.task.name) for _ in range(jobs)]
+        self.free: SimpleQueue[tuple[Sandbox, Tester]] = SimpleQueue()
+        hidden = tuple({ROOT, grading.folder.resolve(), grading.out.resolve(), grading.tests})
+        for place, tester in enumerate(self.testers):
+            walls = Sandbox(place=place, confined=grading.confined, hidden=hidden)
+            self.free.put((walls, tester))
+
+    def close(self) -> None:
+        """End the testers."""
+        for tester in self.testers:
+            tester.close()
+
+
+def grade_one(grading: Grading, workers: Workers, person: Person) -> tuple[Record, bool]:
+    """Return the record of one person, and whether it was there already."""
+    files = grading.found.of.get(person.id, [])
+    if not files:
+        return Record(person.id, NOT_SUBMITTED, "There is no file of this person."), True
+    path, also = files[0], files[1:]
+    name = grading.name(path)
+    try:
+        data, problem = content(path, MOST_BYTES), ""
+    except NotReadError as reason:
+        data, problem = b"", str(reason)
+    results = Results(grading.out)
+    digest = grading.digest(person, name, data, problem)
+    record = results.load(person.id, digest)
+    ready = record is not None
+    if record is None:
+        record = _examined(grading, workers, person, data, problem)
+        record.file = name
+        record.confined = grading.confined
+        results.store(digest, record)
+    return _told(grading, record, also), ready
+
+
+def _examined(
+    grading: Grading, workers: Workers, person: Person, data: bytes, problem: str
+) -> Record:
+    walls, tester = workers.free.get()
+    try:
+        if problem:
+            record = Record(person.id, UNREADABLE_FILE, f"The file was not read: {problem}.")
+            record.questions = [nothing(question) for question in tester.possible()]
+            return record
+        record, cells = examine(
+            data,
+            person.id,
+            sandbox=walls,
+            tester=tester,
+            limits=grading.limits,
+        )
+        record.texts = by_hand.answers(cells, grading.template)
+        return record
+    finally:
+        workers.free.put((walls, tester))
+
+
+def _told(grading: Grading, record: Record, also: Sequence[Path]) -> Record:
+    """Return a record whose reason says whom it names, what else there was, how it was run."""
+    record = identified(record, grading.roster)
+    if also:
+        others = ", ".join(grading.name(path) for path in also[:3])
+        others += f" and {len(also) - 3} more" if len(also) > 3 else ""
+        said = f"graded was the file changed last, {record.file}, and not {others}"
+        record = replace(record, reason=joined(record.reason, said))
+    if not record.confined:
+        record = replace(record, reason=joined(record.reason, "it was run without confinement"))
+    return record
+
+
+def grade_all(
+    grading: Grading, jobs: int, tell: Callable[[Person, Record, bool], None]
+) -> dict[str, Record]:
+    """Grade everybody, several at a time; return identifier → record."""
+    records: dict[str, Record] = {}
+    workers = Workers(grading, jobs)
+    pool = ThreadPoolExecutor(jobs)
+    try:
+        waiting: dict[Future[tuple[Record, bool]], Person] = {
+            pool.submit(grade_one, grading, workers, person): person for person in grading.people
+        }
+        while waiting:
+            done, _ = wait(waiting, return_when=FIRST_COMPLETED)
+            for future in done:
+                person = waiting.pop(future)
+                record, ready = future.result()
+                records[person.id] = record
+                tell(person, record, ready)
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+        workers.close()
+    return records
+
+
+class Teller:
+    """Shows how far it is: a bar on a terminal, a line for each person elsewhere."""
+
+    def __init__(self, console: Console, total: int):
+        self.console = console
+        self.total = total
+        self.count = 0
+        self.bar = Progress(
+            TextColumn("grading"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[last]}"),
+            console=console,
+            disable=not console.is_terminal,
+        )
+        self.task = self.bar.add_task("grading", total=total, last="")
+
+    def __call__(self, person: Person, record: Record, ready: bool) -> None:
+        """Tell that one person is done."""
+        self.count += 1
+        again = " (as before)" if ready and record.status != NOT_SUBMITTED else ""
+        line = f"{person.id}: {record.status}{again}"
+        if self.console.is_terminal:
+            self.bar.update(self.task, advance=1, last=line)
+        else:
+            print(f"{self.count}/{self.total} {line}", flush=True)
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return what the command line takes."""
+    cores = os.cpu_count() or 1
+    found = argparse.ArgumentParser(
+        prog="python -m assignments.grading",
+        description="Grade a class's notebooks, each in a confined process of its own.",
+    )
+    found.add_argument("set", nargs="?", help="which problem set: layers, transformers, networks")
+    found.add_argument("--submissions", type=Path, help="the folder with what was handed in")
+    found.add_argument("--roster", type=Path, help="a CSV file with a column id, one row a person")
+    found.add_argument("--out", type=Path, help="where results go; grades/SET by default")
+    found.add_argument("--dist", type=Path, default=ROOT / "dist", help="what was built")
+    found.add_argument("--jobs", type=positive, default=None, help=f"at a time; here {cores}")
+    found.add_argument("--seconds", type=positive, default=60, help="for one run of a notebook")
+    found.add_argument("--cell-seconds", type=positive, default=15, help="for one cell")
+    found.add_argument("--call-seconds", type=positive, default=5, help="for one function call")
+    found.add_argument("--memory", type=positive, default=1024, help="MB for one notebook")
+    found.add_argument(
+        "--anonymous", action="store_true", help="leave names out of the answers to be read"
+    )
+    found.add_argument(
+        "--unsafe", action="store_true", help="run notebooks with your own rights, unconfined"
+    )
+    return found
+
+
+def positive(text: str) -> int:
+    """Return a whole number above 0.
+
+    Raises:
+        argparse.ArgumentTypeError: it is none.
+    """
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number above 0, got {text!r}")
+    return int(text)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Grade a class; return the exit code."""
+    given = parser().parse_args(arguments)
+    missing = [
+        name
+        for name, value in (
+            ("SET", given.set),
+            ("SUBMISSIONS", given.submissions),
+            ("ROSTER", given.roster),
+        )
+        if not value
+    ]
+    if missing:
+        print(
+            f"{', '.join(missing)} {'are' if len(missing) > 1 else 'is'} missing; say "
+            "make grade SET=layers SUBMISSIONS=folder ROSTER=roster.csv",
+            file=sys.stderr,
+        )
+        return WRONG
+    try:
+        with tempfile.TemporaryDirectory(prefix="tests-") as tests:
+            return _grade(given, Path(tests).resolve())
+    except (RosterError, SubmissionsError, TestsError) as error:
+        print(error, file=sys.stderr)
+        return WRONG
+    except UnconfinedError as error:
+        print(f"Nothing was graded, as there is no sandbox: {error}.", file=sys.stderr)
+        return WRONG
+    except KeyboardInterrupt:
+        print("\nStopped; what was graded is kept, and the same command goes on.", file=sys.stderr)
+        return 130
+
+
+def _grade(given: argparse.Namespace, tests: Path) -> int:
+    started = time.monotonic()
+    console = Console()
+    people = read_roster(given.roster)
+    found = find(given.submissions, people)
+    task = find_set(given.set, given.dist)
+    if given.unsafe:
+        print("UNSAFE: notebooks are run with your own rights, and nothing confines them.")
+    else:
+        sandbox.check()
+    unpack(task.tests, tests)
+    out = given.out or ROOT / "grades" / given.set
+    out.mkdir(parents=True, exist_ok=True)
+    limits = Limits(
+        cell_seconds=given.cell_seconds,
+        call_seconds=given.call_seconds,
+        seconds=given.seconds,
+        memory=given.memory * MEGABYTE,
+    )
+    grading = Grading(
+        task=task,
+        people=people,
+        found=found,
+        folder=given.submissions,
+        limits=limits,
+        confined=not given.unsafe,
+        out=out,
+        tests=tests,
+        template=by_hand.template(task.template),
+        grader=version(),
+    )
+    Results(out).sweep()
+    if task.is_public_seed:
+        print("*** The hidden tests draw from the repository's own seed, which everybody can read:")
+        print("*** fine for a trial, not for a class. Run make assignments on a terminal.")
+    jobs = given.jobs or workable(limits.memory)
+    teller = Teller(console, len(people))
+    with teller.bar:
+        records = grade_all(grading, jobs, teller)
+    report(grading, records, given.anonymous)
+    print(f"{len(people)} people in {time.monotonic() - started:.0f} s, {jobs} at a time.")
+    return 0
+
+
+def workable(memory: int) -> int:
+    """Return how many notebooks can run at a time: one a core, if the memory suffices."""
+    room = int(psutil.virtual_memory().available) // memory
+    return max(1, min(os.cpu_count() or 1, room))
+
+
+def report(grading: Grading, records: dict[str, Record], anonymous: bool) -> None:
+    """Write the table, the pages for students and the answers to be read; say where they are."""
+    shelf = Shelf(grading.out)
+    name, people = grading.task.name, grading.people
+    questions = next((one.questions for one in records.values() if one.questions), None)
+    if questions is None:  # nobody has handed in anything
+        tester = Tester(grading.tests, name)
+        questions = tester.possible()
+        tester.close()
+    headings = grading.template.headings
+    table = shelf.put("grades.csv", grades(people, records, questions, headings))
+    for person in people:
+        page = feedback(name, person, records[person.id], headings)
+        shelf.put(f"feedback/{slug(person.id)}.md", page)
+    texts = [(person.id, person.name, records[person.id].texts) for person in people]
+    secret = _secret(grading.out) if anonymous else None
+    mathjax = _mathjax(grading.out)
+    hand = shelf.put(
+        "to-be-read.html", by_hand.page(name, grading.template, texts, mathjax, secret)
+    )
+    if secret is not None:
+        shelf.put("whose-is-which.csv", by_hand.key(secret, [person.id for person in people]))
+    if grading.found.nobodys:
+        lines = "".join(grading.name(path) + "\n" for path in grading.found.nobodys)
+        shelf.put("nobodys.txt", lines)
+    shelf.close()
+    _say(grading, records, table, hand)
+
+
+def _say(grading: Grading, records: dict[str, Record], table: Path, hand: Path) -> None:
+    counts = Counter(record.status for record in records.values())
+    print(", ".join(f"{counts[status]} {status}" for status in STATUSES if counts[status]))
+    nobodys = grading.found.nobodys
+    if nobodys:
+        shown = ", ".join(map(grading.name, nobodys[:5])) + (", …" if len(nobodys) > 5 else "")
+        print(f"{len(nobodys)} files belong to nobody on the roster (nobodys.txt): {shown}")
+    print(f"grades: {table}")
+    if table.name != "grades.csv":
+        print("(grades.csv beside it was changed by hand, and is left alone)")
+    print(f"feedback: {grading.out / 'feedback'}")
+    print(f"answers to be read by you: {hand}")
+
+
+def _secret(out: Path) -> str:
+    """Return what the order without names is drawn from: the same in every run."""
+    path = out / "results" / ".order"
+    if not path.exists():
+        write(path, secrets.token_hex(16))
+    return path.read_text()
+
+
+def _mathjax(out: Path) -> str | None:
+    """Copy MathJax beside the page that needs it; return its name, if there is any to copy."""
+    found = sandbox.packages() / "sphinx-mathjax-offline" / "static" / "mathjax" / "tex-svg.js"
+    copy = out / "results" / "mathjax.js"
+    if not found.exists():
+        return None
+    with suppress(OSError):
+        if not copy.exists():
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(found, copy)
+        return "results/mathjax.js"
+    return None
+
+
+if __name__ == "__main__":
+    threading.current_thread().name = "grading"
+    sys.exit(main())

@@ -1,0 +1,228 @@
+"""The tests of a set, as `make assignments` packed them, and a process that runs them."""
+
+import json
+import os
+import queue
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import zipfile
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import IO, Any
+
+from .answers import Answers
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+SECONDS = 40.0  # for all the tests of one submission
+
+
+class TestsError(Exception):
+    """The tests cannot be used; the text says what would help."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Set:
+    """A problem set, ready to be graded.
+
+    Attributes:
+        name: "layers".
+        tests: the zip for Gradescope.
+        template: the notebook that the students were given.
+        is_public_seed: whether the hidden tests were drawn from the seed in the repository.
+        digest: a fingerprint of all the tests, the seed among them.
+    """
+
+    name: str
+    tests: Path
+    template: Path | None
+    is_public_seed: bool
+    digest: str
+
+
+def find_set(name: str, dist: Path) -> Set:
+    """Return the set that `make assignments` has written.
+
+    Raises:
+        TestsError: there is no such set, or it has not been built.
+    """
+    folder = dist / name
+    archives = sorted((folder / "autograder").glob("*.zip"))
+    if not archives:
+        known = sorted(path.parent.parent.name for path in dist.glob("*/autograder/*.zip"))
+        built = f"built are {', '.join(known)}" if known else "nothing is built"
+        raise TestsError(
+            f"SET={name} has no tests in {folder / 'autograder'} ({built}); run make assignments"
+        )
+    if len(archives) > 1:
+        raise TestsError(f"{folder / 'autograder'} holds more than one zip; run make assignments")
+    notebooks = sorted((folder / "student").glob("*.ipynb"))
+    return Set(
+        name=name,
+        tests=archives[0],
+        template=notebooks[0] if len(notebooks) == 1 else None,
+        is_public_seed=any(folder.glob("TEST-SEED*")),
+        digest=fingerprint(archives[0]),
+    )
+
+
+def fingerprint(archive: Path) -> str:
+    """Return a digest of what a zip holds, whenever it was packed.
+
+    Raises:
+        TestsError: it is not a zip.
+    """
+    total = sha256()
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            for name in sorted(opened.namelist()):
+                content = sha256(opened.read(name)).digest()
+                total.update(len(name.encode()).to_bytes(4, "big") + name.encode() + content)
+    except (zipfile.BadZipFile, OSError):
+        raise TestsError(f"{archive} is not a zip that can be read; run make assignments") from None
+    return total.hexdigest()
+
+
+@dataclass
+class Tester:
+    """A process that runs a set's tests; starts on first use, and again when it had to go."""
+
+    folder: Path
+    name: str
+    process: subprocess.Popen[str] | None = None
+    lines: queue.Queue[str] = field(default_factory=queue.Queue)
+    complaints: IO[str] | None = None
+
+    def plan(self, student: str) -> tuple[list[str], dict[str, list[Any]]]:
+        """Return the variables and the calls that one student's notebook is asked for."""
+        plan = self._ask(do="plan", student=student)
+        return plan["values"], plan["calls"]
+
+    def possible(self) -> list[dict[str, Any]]:
+        """Return the name and the points of every question."""
+        questions: list[dict[str, Any]] = self._ask(do="possible")
+        return questions
+
+    def grade(self, student: str, answers: Answers) -> list[dict[str, Any]]:
+        """Return what every question earned.
+
+        A question whose tests do not come to an end with this answer earns nothing, and
+        the others are graded all the same.
+        """
+        request = {
+            "do": "grade",
+            "student": student,
+            "values": answers.values,
+            "functions": answers.functions,
+        }
+        try:
+            graded: list[dict[str, Any]] = self._ask(**request)
+        except TestsError:
+            graded = []
+            for question in self.possible():
+                try:
+                    graded += self._ask(**request, only=question["name"])
+                except TestsError:
+                    graded.append(nothing(question))
+        return graded
+
+    def close(self) -> None:
+        """End the process."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            for stream in (self.process.stdin, self.process.stdout):
+                if stream is not None:
+                    with suppress(OSError):
+                        stream.close()
+            self.process = None
+        if self.complaints is not None:
+            self.complaints.close()
+            self.complaints = None
+
+    def _ask(self, **request: Any) -> Any:
+        if self.process is None:
+            self._start()
+        assert self.process
+        assert self.process.stdin
+        try:
+            self.process.stdin.write(json.dumps(request) + "\n")
+            self.process.stdin.flush()
+            answer = self.lines.get(timeout=SECONDS)
+        except (OSError, queue.Empty):
+            answer = ""
+        if not answer:
+            said = self._said()
+            self.close()
+            raise TestsError(f"the tests of {self.name} did not come to an end{said}")
+        return json.loads(answer)
+
+    def _start(self) -> None:
+        self.complaints = tempfile.TemporaryFile("w+")  # noqa: SIM115 (closed with the process)
+        self.lines = queue.Queue()
+        self.process = subprocess.Popen(
+            [sys.executable, "-I", "-B", str(HERE / "worker.py"), str(self.folder), self.name],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.complaints,
+            text=True,
+            encoding="utf-8",
+            cwd=self.folder,
+            env=_environment(),
+        )
+        threading.Thread(target=_read, args=(self.process.stdout, self.lines), daemon=True).start()
+
+    def _said(self) -> str:
+        """Return the last line of what the process complained about."""
+        if self.complaints is None:
+            return ""
+        self.complaints.seek(0)
+        lines = self.complaints.read()[-2000:].strip().splitlines()
+        return f": {lines[-1]}" if lines else ""
+
+
+def _read(stream: IO[str], lines: "queue.Queue[str]") -> None:
+    with suppress(ValueError, OSError):  # closed from the other side
+        for line in stream:
+            lines.put(line)
+    lines.put("")
+
+
+def _environment() -> Mapping[str, str]:
+    keep = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR")
+    return {name: os.environ[name] for name in keep if name in os.environ}
+
+
+def nothing(question: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a question that earned no points."""
+    return {
+        "name": question["name"],
+        "points": 0,
+        "possible": question["possible"],
+        "public": [],
+        "hidden": {"points": 0, "possible": question["possible"]},
+    }
+
+
+def unpack(archive: Path, folder: Path) -> None:
+    """Unpack a zip of tests, so that a process can run them.
+
+    Raises:
+        TestsError: it holds no tests, or no questions.
+    """
+    with zipfile.ZipFile(archive) as opened:
+        opened.extractall(folder)
+    if not any((folder / "tests").glob("*.py")):
+        raise TestsError(f"{archive} holds no tests; run make assignments")
+    if not (folder / "files" / "assignments" / "questions").is_dir():
+        raise TestsError(f"{archive} holds no questions; run make assignments")
+    # flopslib comes from the environment; the wheel beside the questions is for Gradescope
+    for wheel in (folder / "files").glob("*.whl"):
+        wheel.unlink()
+    shutil.rmtree(folder / "files" / "__pycache__", ignore_errors=True)

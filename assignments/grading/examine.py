@@ -1,0 +1,356 @@
+"""One submission, from the bytes of a file to points and a reason."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from .answers import ATTEMPTS, UNREADABLE, Answers, ForgedError, checked_cells, checked_run
+from .autograder import Tester, nothing
+from .roster import folded
+from .sandbox import MEGABYTE, Limits, Outcome, Sandbox
+
+GRADED = "graded"
+NOT_SUBMITTED = "not submitted"
+UNREADABLE_FILE = "unreadable"
+TIMED_OUT = "timed out"
+CRASHED = "crashed"
+SUSPICIOUS = "suspicious"
+STATUSES = (GRADED, NOT_SUBMITTED, UNREADABLE_FILE, TIMED_OUT, CRASHED, SUSPICIOUS)
+
+MOST_RESTARTS = 4
+PLACEHOLDERS = ("", "your identifier")
+STUDENT = "STUDENT"
+
+
+@dataclass
+class Record:
+    """What is kept of one person's submission.
+
+    Attributes:
+        id: the person's identifier.
+        status: one of STATUSES.
+        reason: one sentence for the teacher and the student; it names no test and no number
+            that a hidden test uses.
+        file: the file that was graded, within the folder of submissions.
+        named: the STUDENT of the notebook, where it has one.
+        questions: what every question earned, as the tester says it.
+        notes: what a student can use: cells that failed, answers of the wrong type.
+        texts: (heading, text) of what is to be graded by hand.
+        confined: False where the teacher did without a sandbox.
+    """
+
+    id: str
+    status: str
+    reason: str
+    file: str = ""
+    named: str = ""
+    questions: list[dict[str, Any]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    texts: list[list[str]] = field(default_factory=list)
+    confined: bool = True
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the record as plain data."""
+        return asdict(self)
+
+
+@dataclass
+class Ran:
+    """What the runs of one notebook gave.
+
+    Attributes:
+        answers: everything that could be had.
+        mishaps: (how it ended, at which step) for every run that did not come to its end.
+        forged: whether something else than the runner wrote a report.
+        lost: whether a run gave nothing in the end.
+    """
+
+    answers: Answers = field(default_factory=Answers)
+    mishaps: list[tuple[str, Any]] = field(default_factory=list)
+    forged: bool = False
+    lost: bool = False
+
+
+class UnreadableError(Exception):
+    """A file has no cells; the text goes on after "it could not be read: "."""
+
+
+def cells_of(content: bytes, sandbox: Sandbox, limits: Limits) -> list[tuple[str, str]]:
+    """Return the (kind, source) of a notebook's cells, parsed in the sandbox.
+
+    Raises:
+        UnreadableError: it is no notebook.
+    """
+    outcome = sandbox.read(content, limits)
+    if outcome.report is None:
+        why = {"late": "reading it took too long", "memory": "reading it took too much memory"}
+        raise UnreadableError(why.get(outcome.ended, "Python gave up on it"))
+    try:
+        cells = checked_cells(outcome.report)
+    except ForgedError:
+        raise UnreadableError("its cells make no sense") from None
+    if isinstance(cells, str):
+        raise UnreadableError(UNREADABLE[cells])
+    return cells
+
+
+def run(
+    cells: Sequence[str],
+    values: Sequence[str],
+    calls: Mapping[str, Sequence[Any]],
+    sandbox: Sandbox,
+    limits: Limits,
+) -> Ran:
+    """Run a notebook's code, once for its values and once more for its functions.
+
+    The second run cannot import flopslib. Where Python dies or does not stop, it starts
+    again without the cell at which that happened, as long as there is time.
+    """
+    ran = Ran()
+    asked: list[tuple[list[str], Mapping[str, Sequence[Any]], bool]] = [([*values], {}, True)]
+    if calls:
+        asked.append(([], calls, False))
+    for names, arguments, flopslib in asked:
+        answers = _attempts(ran, cells, names, arguments, sandbox, limits, flopslib)
+        if answers is None:
+            ran.lost = True
+            continue
+        ran.answers.values |= answers.values
+        ran.answers.functions |= answers.functions
+        ran.answers.failed = answers.failed if flopslib else ran.answers.failed
+        ran.answers.suspicions += [
+            one for one in answers.suspicions if one not in ran.answers.suspicions
+        ]
+    return ran
+
+
+def _attempts(
+    ran: Ran,
+    cells: Sequence[str],
+    names: list[str],
+    calls: Mapping[str, Sequence[Any]],
+    sandbox: Sandbox,
+    limits: Limits,
+    flopslib: bool,
+) -> Answers | None:
+    numbered = list(enumerate(cells, start=1))
+    skip: list[Any] = []
+    skip_calls: list[Any] = []
+    end = time.monotonic() + limits.seconds
+    for _ in range(1 + MOST_RESTARTS):
+        left = end - time.monotonic()
+        if left <= 0:
+            break
+        job = {
+            "cells": numbered,
+            "skip": skip,
+            "skip_calls": skip_calls,
+            "values": names,
+            "calls": calls,
+            "cell_seconds": limits.cell_seconds,
+            "call_seconds": limits.call_seconds,
+        }
+        shorter = Limits(
+            cell_seconds=limits.cell_seconds,
+            call_seconds=limits.call_seconds,
+            seconds=left,
+            memory=limits.memory,
+        )
+        outcome = sandbox.run(job, shorter, flopslib=flopslib)
+        if outcome.report is not None and not outcome.ended:
+            try:
+                return checked_run(outcome.report, names, calls)
+            except ForgedError:
+                ran.forged = True
+                return None
+        _note(ran, outcome)
+        match outcome.step:
+            case ["cell", number] if number not in skip and 0 < number <= len(cells):
+                skip.append(number)
+            case ["call", name, place] if name in calls and outcome.step not in skip_calls:
+                skip_calls.append(["call", name, place])
+            case _:
+                return None
+    return None
+
+
+def _note(ran: Ran, outcome: Outcome) -> None:
+    mishap = (outcome.ended, tuple(outcome.step or ()))
+    if mishap not in ran.mishaps:
+        ran.mishaps.append(mishap)
+
+
+def examine(
+    content: bytes,
+    student: str,
+    *,
+    sandbox: Sandbox,
+    tester: Tester,
+    limits: Limits,
+) -> tuple[Record, list[tuple[str, str]]]:
+    """Grade one notebook; return the record and the notebook's cells.
+
+    Args:
+        content: what the file holds.
+        student: the identifier that the roster gives to the person.
+        sandbox: where the code runs.
+        tester: where the tests run.
+        limits: what the code may use.
+
+    Raises:
+        TestsError: the tests cannot be run, whatever the answers are.
+    """
+    questions = tester.possible()
+    try:
+        cells = cells_of(content, sandbox, limits)
+    except UnreadableError as reason:
+        record = Record(student, UNREADABLE_FILE, f"The file was not read: {reason}.")
+        record.questions = [nothing(question) for question in questions]
+        return record, []
+    code = [source for kind, source in cells if kind == "code"]
+    values, calls = tester.plan(student)
+    ran = run(code, [*values, STUDENT], calls, sandbox, limits)
+    named = ran.answers.values.pop(STUDENT, {}).get("value")
+    record = Record(student, GRADED, "")
+    if ran.answers.values or ran.answers.functions:
+        record.questions = tester.grade(student, ran.answers)
+    else:
+        record.questions = [nothing(question) for question in questions]
+    record.named = named if isinstance(named, str) else ""
+    judge(record, ran, code, limits)
+    record.notes = notes(ran, len(code), values, calls)
+    return record, cells
+
+
+def judge(record: Record, ran: Ran, code: Sequence[str], limits: Limits) -> None:
+    """Set the status of a record and its reason, the gravest first."""
+    suspicions = [f"{place(where)} {ATTEMPTS[what]}" for what, where in ran.answers.suspicions]
+    if ran.forged:
+        suspicions.append("something other than the grader wrote the grader's report")
+    late, crashed = stopped(ran, limits)
+    plain = []
+    if not any(source.strip() for source in code):
+        plain.append("the notebook has no code")
+    if ran.answers.failed:
+        elsewhere = ("OutOfTime", "MemoryError")
+        failed = [(n, e) for n, e in ran.answers.failed.items() if e not in elsewhere]
+        if failed:
+            plain.append(cells_failed(failed))
+    for status, reasons in ((SUSPICIOUS, suspicions), (TIMED_OUT, late), (CRASHED, crashed)):
+        if reasons:
+            record.status = status
+            break
+    record.reason = sentence([*suspicions, *late, *crashed, *plain] or ["every cell ran"])
+
+
+def stopped(ran: Ran, limits: Limits) -> tuple[list[str], list[str]]:
+    """Return what took too long, and what ended Python or took too much memory."""
+    late, crashed = [], []
+    for number, error in ran.answers.failed.items():
+        if error == "OutOfTime":
+            late.append(f"{place(number)} did not end within {limits.cell_seconds:g} s")
+        elif error == "MemoryError":
+            crashed.append(
+                f"{place(number)} needed more than {limits.memory // MEGABYTE:,} MB of memory"
+            )
+    for name, function in ran.answers.functions.items():
+        errors = [one.get("error") for one in function.get("results", [])]
+        if "OutOfTime" in errors:
+            late.append(f"a call of {name} did not end within {limits.call_seconds:g} s")
+        elif "MemoryError" in errors:
+            crashed.append(f"a call of {name} needed too much memory")
+    for ended, step in ran.mishaps:
+        where = place(step[1]) if step else "the notebook"
+        if ended == "late":
+            what = f"{where} could not be stopped in time"
+            if what not in late and not any(one.startswith(where + " ") for one in late):
+                late.append(what)
+        elif ended == "memory":
+            crashed.append(f"{where} took more than {limits.memory // MEGABYTE:,} MB of memory")
+        else:
+            crashed.append(f"{where} ended Python itself")
+    if ran.lost and (late or crashed):
+        (late or crashed).append("not all answers could be had")
+    return late, crashed
+
+
+def notes(ran: Ran, count: int, values: Sequence[str], calls: Mapping[str, Any]) -> list[str]:
+    """Return what helps a student to find a mistake, without anything that is hidden."""
+    found = [
+        f"Code cell {number} of {count} failed: {error}."
+        for number, error in ran.answers.failed.items()
+        if error != "OutOfTime"
+    ]
+    for name in values:
+        match ran.answers.values.get(name):
+            case {"missing": True}:
+                found.append(f"There is no variable `{name}`.")
+            case {"other": "ellipsis"}:
+                found.append(f"`{name}` was not filled in.")
+            case {"other": str(kind)} if " " in kind:
+                found.append(f"`{name}` is {kind}.")
+            case {"other": str(kind)}:
+                found.append(f"`{name}` is of the type `{kind}`, which no question asks for.")
+    for name in calls:
+        match ran.answers.functions.get(name, {}).get("state"):
+            case "missing":
+                found.append(f"There is no function `{name}` that can be defined without flopslib.")
+            case "not a function":
+                found.append(f"`{name}` is not a function.")
+    return found
+
+
+def cells_failed(failed: Sequence[tuple[int, str]]) -> str:
+    """Return which cells failed and how, in a few words."""
+    first, error = failed[0]
+    said = f"{place(first)} failed ({error})"
+    if len(failed) > 1:
+        more = len(failed) - 1
+        said += f" and so did {more} more" if more > 1 else " and so did another"
+    return said
+
+
+def place(where: object) -> str:
+    """Return a place in words: the number of a code cell, or the name of an answer."""
+    return f"code cell {where}" if isinstance(where, int) else str(where)
+
+
+def sentence(clauses: Sequence[str], most: int = 4) -> str:
+    """Return clauses as one sentence.
+
+    >>> sentence(["code cell 3 failed", "the rest did not"])
+    'Code cell 3 failed; the rest did not.'
+    """
+    more = len(clauses) - most
+    kept = [*clauses[:most], *([f"and {more} more"] if more > 0 else [])]
+    text = "; ".join(kept)
+    return text[:1].upper() + text[1:] + "."
+
+
+def identified(record: Record, roster: Mapping[str, str]) -> Record:
+    """Return a record that takes into account whom the notebook names as its STUDENT.
+
+    Args:
+        record: what the notebook itself gave.
+        roster: folded identifier → identifier, of the whole class.
+    """
+    if record.status in (NOT_SUBMITTED, UNREADABLE_FILE) or record.named == record.id:
+        return record
+    whose = roster.get(folded(record.named.strip()))
+    if whose is not None and whose != record.id:
+        said = "the notebook names somebody else of the class as its STUDENT"
+        return replace(record, status=SUSPICIOUS, reason=joined(said, record.reason))
+    said = "its STUDENT is not as the roster writes it, so its numbers may be others"
+    if record.named.strip() in PLACEHOLDERS:
+        said = "it does not say who its STUDENT is"
+    return replace(record, reason=joined(record.reason, said))
+
+
+def joined(first: str, second: str) -> str:
+    """Return two sentences, or clauses, as one sentence.
+
+    >>> joined("Every cell ran.", "it names nobody")
+    'Every cell ran; it names nobody.'
+    """
+    return sentence([first.removesuffix("."), second[:1].lower() + second[1:].removesuffix(".")])

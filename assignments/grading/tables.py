@@ -1,0 +1,133 @@
+"""What comes out: the table of grades, and a page for every student."""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .examine import NOT_SUBMITTED, UNREADABLE_FILE, Record
+from .roster import Person
+
+#: A spreadsheet would take a cell that begins so for a formula.
+FORMULAS = ("=", "+", "-", "@", "\t", "\r")
+
+
+def grades(
+    people: Sequence[Person],
+    records: Mapping[str, Record],
+    questions: Sequence[Mapping[str, Any]],
+    by_hand: Sequence[str],
+) -> str:
+    """Return the table: a row for everybody on the roster, in its order.
+
+    Args:
+        people: the roster.
+        records: identifier → record, for everybody.
+        questions: name and points of what is graded here.
+        by_hand: headings of what a person reads; these columns stay empty.
+    """
+    out = io.StringIO()
+    table = csv.writer(out, lineterminator="\n")
+    names = [question["name"] for question in questions]
+    table.writerow(
+        ["id", "name", "status", "reason", *names, *(f"{h} (by hand)" for h in by_hand), "total"]
+    )
+    for person in people:
+        record = records[person.id]
+        points = {one["name"]: one["points"] for one in record.questions}
+        earned = [points.get(name, 0) for name in names]
+        table.writerow(
+            [
+                person.id,
+                harmless(person.name),
+                record.status,
+                harmless(record.reason),
+                *map(number, earned),
+                *("" for _ in by_hand),
+                number(sum(earned)),
+            ]
+        )
+    return out.getvalue()
+
+
+def number(points: float) -> str:
+    """Return points without needless digits.
+
+    >>> number(3.0), number(0.1 + 0.2), number(2)
+    ('3', '0.3', '2')
+    """
+    return f"{points:.4f}".rstrip("0").rstrip(".") if isinstance(points, float) else str(points)
+
+
+def harmless(text: str) -> str:
+    """Return a text that no spreadsheet takes for a formula."""
+    text = " ".join(text.split())
+    return "'" + text if text.startswith(FORMULAS) else text
+
+
+def feedback(name: str, person: Person, record: Record, by_hand: Sequence[str]) -> str:
+    """Return what a student may read: of hidden tests nothing but the points."""
+    total = sum(one["points"] for one in record.questions)
+    possible = sum(one["possible"] for one in record.questions)
+    lines = [f"# {name}: {code(person.id)}", "", f"**{record.status}**: {escaped(record.reason)}"]
+    if record.file and record.status != NOT_SUBMITTED:
+        lines += ["", f"Graded was the file {code(record.file)}."]
+    lines += ["", f"**{number(total)} of {number(possible)} points** that a program gives."]
+    if by_hand:
+        lines += ["", f"Read by a person, and not in these points: {escaped('; '.join(by_hand))}."]
+    if record.notes:
+        lines += ["", "## What may help", ""]
+        lines += [f"- {escaped(note)}" for note in record.notes[:50]]
+    if record.status not in (NOT_SUBMITTED, UNREADABLE_FILE):
+        for question in record.questions:
+            lines += ["", *_question(question)]
+    return "\n".join(lines) + "\n"
+
+
+def _question(question: Mapping[str, Any]) -> list[str]:
+    lines = [
+        f"## {escaped(question['name'])}: {number(question['points'])} of "
+        f"{number(question['possible'])} points",
+        "",
+    ]
+    for test in question["public"]:
+        said = f": {code(test['message'])}" if test["message"] else ""
+        points = ""
+        if test["possible"]:
+            points = f" ({number(test['points'])} of {number(test['possible'])} points)"
+        verdict = "passed" if test["passed"] else "failed"
+        lines.append(f"- a test that you have: {verdict}{points}{said}")
+    hidden = question["hidden"]
+    if hidden["possible"]:
+        lines.append(
+            f"- tests that you do not have: {number(hidden['points'])} of "
+            f"{number(hidden['possible'])} points"
+        )
+    return lines
+
+
+def escaped(text: str) -> str:
+    """Return a text that Markdown shows as it is; code between backticks stays code.
+
+    >>> escaped("a <b> [c](d) `e`")
+    'a &lt;b> \\\\[c](d) `e`'
+    """
+    text = " ".join(text.split())
+    for character in "\\[*_#!":
+        text = text.replace(character, "\\" + character) if "`" not in text else text
+    if "`" in text:
+        text = text.replace("[", "\\[")
+    return text.replace("&", "&amp;").replace("<", "&lt;")
+
+
+def code(text: str) -> str:
+    """Return a text as code in Markdown, whatever it holds.
+
+    >>> code("x"), code("a`b")
+    ('`x`', '`` a`b ``')
+    """
+    text = " ".join(text.split())
+    if "`" not in text:
+        return f"`{text}`"
+    fence = "`" * (max(map(len, "".join(c if c == "`" else " " for c in text).split())) + 1)
+    return f"{fence} {text} {fence}"
