@@ -42,6 +42,7 @@ To enrol a chapter, write ``flopslib/exercises/catalogue/<chapter>.py`` with one
    one that fits a single exercise is a ``Mistake`` beside it. A sentence says what went
    wrong and never the answer. Choose sizes at which right answer and mistakes all differ:
    no 1, no size twice. Where two mistakes have to give the same, name them in ``coincide``.
+   What a budget pays for is found by :func:`flopslib.exercises.budgets.largest_within`.
 3. *In the notebook*: a cell ``from flopslib.exercises import check, hint`` at the head of
    the exercises; in each statement, the call that checks it; at the end of each solution,
    that call with the solution's computed answer.

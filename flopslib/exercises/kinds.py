@@ -93,7 +93,10 @@ class OneDigit(Kind):
         return leading(value) == leading(Fraction(declared()))
 
     def reveal(self, expected: Declared) -> str:
-        return f"To the last digit it is {expected():,}. "
+        right = Fraction(expected())
+        if right.denominator == 1:
+            return f"To the last digit it is {right.numerator:,}. "
+        return f"It is {right}, about {float(right):.3g}. "
 
 
 @dataclass(frozen=True)

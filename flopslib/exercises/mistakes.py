@@ -16,6 +16,8 @@ from flopslib.exercises.exercise import Mistake
 __all__ = [
     "added_a_bias",
     "additions_alone",
+    "budget_in_flops",
+    "budget_in_macs",
     "counted_exactly",
     "counted_flops",
     "counted_macs",
@@ -30,14 +32,17 @@ __all__ = [
     "full_square",
     "half_square",
     "heads_multiplied",
+    "in_percent",
     "input_pixels",
     "kernel_not_squared",
     "no_padding",
     "one_addition_too_many",
     "one_head",
     "one_layer",
+    "one_of_two",
     "one_output",
     "one_side",
+    "over_the_budget",
     "powers_of_ten",
     "powers_of_two",
     "upside_down",
@@ -225,3 +230,33 @@ def upside_down(gives: Gives) -> Mistake:
     """The inverse ratio."""
     sentence = "The ratio is upside down: divide the other way round."
     return Mistake("upside down", gives, sentence)
+
+
+def in_percent(gives: Gives) -> Mistake:
+    """A hundred times the ratio."""
+    sentence = "That is a percentage; the question asks for the ratio itself."
+    return Mistake("percentage for ratio", gives, sentence, Fraction(100))
+
+
+def one_of_two(gives: Gives) -> Mistake:
+    """One of two equal parts."""
+    sentence = "That is one of the two; the question asks for both together."
+    return Mistake("one of the two", gives, sentence)
+
+
+def budget_in_macs(gives: Gives) -> Mistake:
+    """A budget of FLOPs, spent on MACs."""
+    sentence = "You spent the budget on MACs; it is in FLOPs, two for each."
+    return Mistake("budget in MACs", gives, sentence)
+
+
+def budget_in_flops(gives: Gives) -> Mistake:
+    """A budget of MACs, spent on FLOPs."""
+    sentence = "You spent the budget on FLOPs; it is in MACs, and each of them is two FLOPs."
+    return Mistake("budget in FLOPs", gives, sentence)
+
+
+def over_the_budget(gives: Gives) -> Mistake:
+    """The first that is too expensive."""
+    sentence = "That costs a little more than the budget allows: round down."
+    return Mistake("over the budget", gives, sentence)

@@ -9,6 +9,7 @@ from typing import Any
 
 from flopslib import conv2d, conv3d, conv_output_size, depthwise_conv2d
 from flopslib.exercises import mistakes
+from flopslib.exercises.budgets import largest_within
 from flopslib.exercises.exercise import Exercise, Mistake, Question
 from flopslib.exercises.kinds import Function, OneDigit, Ratio, Whole, Word
 
@@ -94,13 +95,12 @@ def most_channels(
     step: int = 1, groups: int = 1, figure: str = "flops", kernel: Any = 3, height: int = 56
 ) -> int:
     """The most channels that a budget allows."""
-    channels = 0
-    while True:
-        more = channels + step
-        layer = conv2d(more, more, kernel, height, 56, groups=groups, bias=False)
-        if getattr(layer, figure) > 500_000_000:
-            return channels
-        channels = more
+
+    def cost(n: int) -> Any:
+        layer = conv2d(n, n, kernel, height, 56, groups=groups, bias=False)
+        return getattr(layer, figure)
+
+    return largest_within(500_000_000, cost, step=step)
 
 
 EXERCISES = (
@@ -140,12 +140,7 @@ EXERCISES = (
                 kind=Ratio(),
                 expected=small_against_large,
                 mistakes=(
-                    Mistake(
-                        "one of the two",
-                        lambda: small_against_large(layers=1),
-                        "That is one of the two small convolutions; there are two of them.",
-                        Fraction(1, 2),
-                    ),
+                    mistakes.one_of_two(lambda: small_against_large(layers=1)),
                     mistakes.upside_down(lambda: 1 / small_against_large()),
                     mistakes.kernel_not_squared(lambda: small_against_large((3, 1), (5, 1))),
                 ),
@@ -340,18 +335,10 @@ EXERCISES = (
                 kind=Whole(),
                 expected=most_channels,
                 mistakes=(
-                    Mistake(
-                        "budget in MACs",
-                        lambda: most_channels(figure="macs"),
-                        "You spent the budget on MACs; it is in FLOPs, two for each.",
-                    ),
+                    mistakes.budget_in_macs(lambda: most_channels(figure="macs")),
                     mistakes.kernel_not_squared(lambda: most_channels(kernel=(3, 1))),
                     mistakes.one_side(lambda: most_channels(height=1)),
-                    Mistake(
-                        "one too many",
-                        lambda: most_channels() + 1,
-                        "Those cost a little more than the budget allows: round down.",
-                    ),
+                    mistakes.over_the_budget(lambda: most_channels() + 1),
                 ),
             ),
             Question(
@@ -359,11 +346,7 @@ EXERCISES = (
                 kind=Whole(),
                 expected=lambda: most_channels(step=8, groups=8),
                 mistakes=(
-                    Mistake(
-                        "budget in MACs",
-                        lambda: most_channels(step=8, groups=8, figure="macs"),
-                        "You spent the budget on MACs; it is in FLOPs, two for each.",
-                    ),
+                    mistakes.budget_in_macs(lambda: most_channels(step=8, groups=8, figure="macs")),
                     mistakes.forgot_groups(lambda: most_channels(step=8)),
                     Mistake(
                         "groups times channels",
@@ -371,11 +354,7 @@ EXERCISES = (
                         "A layer with groups is cheaper in proportion to them, but its cost "
                         "grows with the *square* of the channels.",
                     ),
-                    Mistake(
-                        "one too many",
-                        lambda: most_channels(step=8, groups=8) + 8,
-                        "Those cost a little more than the budget allows: round down.",
-                    ),
+                    mistakes.over_the_budget(lambda: most_channels(step=8, groups=8) + 8),
                 ),
             ),
         ),
