@@ -73,8 +73,8 @@ def secret(ask: bool) -> Secret:
         typed = input("A seed of 12 characters or more, or Enter to have one drawn: ").strip()
         while typed and len(typed) < 12:
             typed = input("That is guessed too easily. A longer one, or Enter: ").strip()
-        with SEED.open("x", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
-            file.write((typed or secrets.token_urlsafe(24)) + "\n")
+        SEED.touch(mode=0o600, exist_ok=False)
+        SEED.write_text((typed or secrets.token_urlsafe(24)) + "\n")
     text = SEED.read_text().strip()
     if len(text) < 12:
         raise SetError(
@@ -203,10 +203,10 @@ def _prove(made: Path, name: str, work: Path) -> int:
     notebooks = [work / "solved.ipynb", work / "untouched.ipynb"]
     with ThreadPoolExecutor() as pool:
         solved, untouched = pool.map(lambda notebook: grade(notebook, archive, work), notebooks)
-    lost = [f"{test} got {score} of {most}" for test, score, most in solved if score != most]
+    lost = [f"{test} got {score:g} of {most:g}" for test, score, most in solved if score != most]
     if lost or not solved:
         raise SetError(f"{name}: the solved notebook must get all points; {'; '.join(lost)}")
-    given = [f"{test} got {score} of {most}" for test, score, most in untouched if score]
+    given = [f"{test} got {score:g} of {most:g}" for test, score, most in untouched if score]
     if given:
         raise SetError(f"{name}: the untouched notebook must get no points; {'; '.join(given)}")
     return sum(most for _, _, most in solved)

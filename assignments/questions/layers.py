@@ -141,6 +141,9 @@ QUESTIONS = (
             {"in_channels": 2, "out_channels": 3, "kernel_size": 2}
             | {"in_height": 4, "in_width": 5, "stride": 1, "padding": 0, "dilation": 1}
             | {"bias": False},
+            {"in_channels": 2, "out_channels": 3, "kernel_size": 2}
+            | {"in_height": 4, "in_width": 7, "stride": 2, "padding": 1, "dilation": 3}
+            | {"bias": True},
         ),
         draw=_draw_exact,
         draws=8,

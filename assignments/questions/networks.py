@@ -118,14 +118,17 @@ def _design(exa_flops: int) -> list[int]:
     """Return the design that uses most of the budget."""
     best = (0, [0, 0, 0])
     for num_heads in range(1, 60):
-        shapes = [
-            [num_layers, 64 * num_heads, num_heads]
-            for num_layers in range(-(-num_heads // 2), 2 * num_heads + 1)
-        ]
-        within = [shape for shape in shapes if _fits(shape, exa_flops=exa_flops, percent=0)]
-        if not within:
+        d_model = 64 * num_heads
+        shallowest = -(-d_model // 128)
+
+        def fits(more: int, num_heads: int = num_heads, shallowest: int = shallowest) -> bool:
+            shape = [shallowest + more - 1, 64 * num_heads, num_heads]
+            return _fits(shape, exa_flops=exa_flops, percent=0)
+
+        if not fits(1):
             break
-        best = max(best, (_run_of(within[-1]).flops, within[-1]))
+        deepest = [shallowest + largest(fits) - 1, d_model, num_heads]
+        best = max(best, (_run_of(deepest).flops, deepest))
     return best[1]
 
 

@@ -103,7 +103,7 @@ TABLE: Mapping[str, Candidates] = {
     },
     "networks-2": {
         "patch_size": (8, 12, 14, 16),
-        "image_size": Multiple("patch_size", (9, 10, 11, 13)),
+        "image_size": Multiple("patch_size", (7, 9, 10, 11, 13, 17, 19)),
         "num_layers": (5, 6, 7, 9, 10, 11),
         "num_heads": (3, 4),
         "hidden_dim": Multiple("num_heads", (64, 72, 80)),
