@@ -88,6 +88,7 @@ def exercises(chapter: str | None = None) -> Table:
     from flopslib.tables import Table
 
     known = catalogue.chapters()
+    chapter = chapter.replace("-", "_") if isinstance(chapter, str) else chapter
     if chapter is not None and chapter not in known:
         raise ValueError(f"chapter must be one of {', '.join(known)}, got {chapter!r}")
     rows = [

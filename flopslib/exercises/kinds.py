@@ -23,6 +23,7 @@ from typing import Any
 from flopslib.exercises import algebra
 from flopslib.exercises.reading import (
     Unreadable,
+    is_sympy,
     not_a_number,
     read_number,
     read_whole,
@@ -175,12 +176,14 @@ class Expression(Kind):
         if extra := [letter for letter in there if letter not in wanted]:
             return f"The answer does not depend on {' or '.join(extra)}."
         tried = [
-            [Fraction(str(algebra.value_at(side, sizes))) for side in (value, right)]
+            (sizes, algebra.value_at(value, sizes), algebra.value_at(right, sizes))
             for sizes in algebra.points(self.letters)
         ]
-        sizes = algebra.points(self.letters)[0]
-        at = ", ".join(f"{letter} = {sizes[letter]}" for letter in wanted)
-        return _off_everywhere([v for v, _ in tried], [r for _, r in tried], f"With {at}")
+        finite = [(s, v, r) for s, v, r in tried if v is not None and r is not None]
+        if not finite:
+            return "It has no value for ordinary sizes."
+        at = ", ".join(f"{letter} = {finite[0][0][letter]}" for letter in wanted)
+        return _off_everywhere([v for _, v, _ in finite], [r for _, _, r in finite], f"With {at}")
 
 
 @dataclass(frozen=True)
@@ -203,9 +206,7 @@ class Function(Kind):
         return f"a function of ({', '.join(self.arguments)}) that returns a whole number"
 
     def read(self, answer: object) -> Callable[..., int]:
-        # SymPy's letters can be called, too
-        is_sympy = type(answer).__module__.partition(".")[0] == "sympy"
-        if not callable(answer) or is_sympy:
+        if not callable(answer) or is_sympy(answer):  # SymPy's letters can be called, too
             raise Unreadable(not_a_function(answer, self.form))
         function: Callable[..., Any] = answer
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import math
 import sys
+from collections.abc import Iterable
 from fractions import Fraction
 from typing import Any
 
 from flopslib.derivation import Derivation
 from flopslib.opcount import OpCount
 
-__all__ = ["Unreadable", "read_number", "read_whole", "shown"]
+__all__ = ["Unreadable", "exactly", "is_sympy", "read_number", "read_whole", "shown"]
 
 #: No answer of the book is longer, and Python refuses to write numbers of a few thousand digits.
 MOST_DIGITS = 400
@@ -23,9 +24,20 @@ MOST_DIGITS = 400
 _WRITTEN = (int, float, complex, bool, str, bytes, Fraction, type(None))
 _HOLD = (tuple, list, set, dict)
 
+#: The name of a class, even of one that answers to that question in its own way.
+_name = type.__dict__["__name__"].__get__
+
 
 class Unreadable(Exception):  # noqa: N818  it is no error of the program
     """An answer that cannot be read; the message is a sentence for the reader."""
+
+
+def exactly(answer: object, kinds: Iterable[type]) -> bool:
+    """Return whether an answer is of one of these types, and of no subclass.
+
+    By identity: a class, too, may call itself equal to everything.
+    """
+    return any(type(answer) is kind for kind in kinds)
 
 
 def shown(answer: object) -> str:
@@ -34,18 +46,42 @@ def shown(answer: object) -> str:
     >>> shown(12), shown("eight" * 99), shown([len])
     ('`12`', "`'eighteighteighteighteighteighte…`", 'a list')
     """
-    kind = type(answer)
-    if kind not in _WRITTEN and kind.__module__.partition(".")[0] not in ("numpy", "sympy"):
-        return f"a {kind.__name__}" if kind in _HOLD else _of_type(kind)
+    if exactly(answer, _HOLD):
+        return f"a {_name(type(answer))}"
+    if not (exactly(answer, _WRITTEN) or exactly(answer, _numpy_numbers()) or _is_plain(answer)):
+        return _of_type(answer)
     try:
         written = " ".join(repr(answer).split()).replace("`", "'")
-    except Exception:  # such as an integer too long to write
-        return _of_type(kind)
+    except ValueError:  # an integer too long to write
+        return _of_type(answer)
     return f"`{written if len(written) <= 40 else written[:32] + '…'}`"
 
 
-def _of_type(kind: type) -> str:
-    return f"an object of type `{kind.__name__[:40]}`"
+def _of_type(answer: object) -> str:
+    return f"an object of type `{_name(type(answer))[:40]}`"
+
+
+def _numpy_numbers() -> tuple[type, ...]:
+    """Return NumPy's classes of whole and real numbers, if NumPy is there."""
+    if not (numpy := sys.modules.get("numpy")):
+        return ()
+    codes = numpy.typecodes["AllInteger"] + numpy.typecodes["Float"]
+    return tuple(numpy.dtype(code).type for code in codes)
+
+
+def _is_plain(answer: object) -> bool:
+    """Return whether an answer is a SymPy expression of known classes alone."""
+    if not is_sympy(answer):
+        return False
+    from flopslib.exercises.algebra import is_plain
+
+    return is_plain(answer)
+
+
+def is_sympy(answer: object) -> bool:
+    """Return whether an answer is an object of SymPy, of whatever class."""
+    sympy = sys.modules.get("sympy")
+    return sympy is not None and issubclass(type(answer), sympy.Basic)
 
 
 def read_number(answer: object, wanted: str) -> Fraction:
@@ -95,23 +131,19 @@ count is exact: divide with `//` rather than `/`.
     return int(whole)
 
 
-def _plain_number(answer: object) -> int | float | Fraction | None:
-    kind = type(answer)
-    if kind in (int, float, Fraction):
-        return answer  # type: ignore[return-value]
-    if numpy := sys.modules.get("numpy"):
-        codes = numpy.typecodes["AllInteger"] + numpy.typecodes["Float"]
-        if kind in {numpy.dtype(code).type for code in codes}:
-            number: int | float = answer.item()  # type: ignore[attr-defined]
-            return number if type(number) in (int, float) else float(number)
-    if sympy := sys.modules.get("sympy"):
-        return _sympy_number(answer, sympy)
-    return None
+def _plain_number(answer: Any) -> int | float | Fraction | None:
+    if exactly(answer, (int, float, Fraction)):
+        number: int | float | Fraction = answer
+        return number
+    if exactly(answer, _numpy_numbers()):
+        item = answer.item()
+        return item if exactly(item, (int, float)) else float(item)
+    return _sympy_number(answer) if is_sympy(answer) else None
 
 
-def _sympy_number(answer: object, sympy: Any) -> int | float | Fraction | None:
-    if not isinstance(answer, sympy.Basic):
-        return None
+def _sympy_number(answer: Any) -> int | float | Fraction:
+    import sympy
+
     from flopslib.exercises.algebra import letters_in, read_expression
 
     value = read_expression(answer)
@@ -119,9 +151,9 @@ def _sympy_number(answer: object, sympy: Any) -> int | float | Fraction | None:
         raise Unreadable(
             f"There are letters in your answer ({', '.join(letters)}); put the numbers in."
         )
-    if value.is_Integer:
+    if value.is_Integer and not answer.atoms(sympy.Float):
         return int(value.p)
-    if value.is_Rational:
+    if value.is_Rational and not answer.atoms(sympy.Float):
         return Fraction(int(value.p), int(value.q))
     return float(value)
 
@@ -149,9 +181,9 @@ def not_a_number(answer: object, wanted: str) -> str:
         if issubclass(kind, numpy.ndarray):
             return f"That is an array; please give {wanted}."
         if issubclass(kind, numpy.bool_):
-            return f"{shown(answer)} is a truth value, not a number; please give {wanted}."
-    if kind in _HOLD:
-        return f"That is a {kind.__name__}; please give {wanted}."
+            return f"That is a truth value, not a number; please give {wanted}."
+    if exactly(answer, _HOLD):
+        return f"That is {shown(answer)}; please give {wanted}."
     if callable(answer):
         return f"That is a function (or a class); call it, and give {wanted}."
-    return f"That is {_of_type(kind)}; please give {wanted}."
+    return f"That is {_of_type(answer)}; please give {wanted}."

@@ -21,12 +21,12 @@ def first(in_features: int = 28 * 28, out_features: int = 128) -> Derivation:
 
 def last_that_is_off(against: str = "exact_flops", outputs: int = 7) -> int:
     """The most inputs at which the convention is off by one part in a hundred of a figure."""
-    layers = {i: linear(i, outputs, bias=False) for i in range(2, 300)}
-    return max(
-        i
-        for i, layer in layers.items()
-        if 100 * (layer.flops - layer.exact_flops) >= getattr(layer, against)
-    )
+
+    def left_to_a_hundredth(i: int) -> Any:
+        layer = linear(i, outputs, bias=False)
+        return getattr(layer, against) - 100 * (layer.flops - layer.exact_flops)
+
+    return largest_within(0, left_to_a_hundredth)
 
 
 def depends_on_outputs() -> str:
