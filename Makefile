@@ -57,9 +57,11 @@ grade: $(INSTALLED)
 	  $(if $(OUT),--out "$$OUT") $(if $(JOBS),--jobs "$$JOBS") $(if $(MEMORY),--memory "$$MEMORY") \
 	  $(if $(SECONDS),--seconds "$$SECONDS") $(if $(filter 1 yes true,$(ANONYMOUS)),--anonymous) $(if $(filter 1 yes true,$(UNSAFE)),--unsafe)
 
-# time the counting; beside PyTorch's own counter with PYTHON_WITH_TORCH=/path/to/python
-bench: $(INSTALLED)
-	$(or $(PYTHON_WITH_TORCH),$(BIN)/python) tests/bench_count.py
+# measure counting, sweeps and the import; beside the other counters once they are installed
+# (make peers); BENCH_ARGS="-k sweep" chooses
+BENCH := $(if $(wildcard $(PEERS)/installed),$(PEERS),.venv)
+bench: $(BENCH)/installed
+	$(BENCH)/bin/python -m pytest tests/bench $(BENCH_ARGS)
 
 # measure what other counters say, and store it; they get an environment of their own
 peers: $(PEERS)/installed

@@ -8,8 +8,9 @@ import pytest
 from flopslib.book.kernels import environment
 from flopslib.book.notebooks import DROPPED
 
-# they need packages that the tests do without: see `make peers` and `make mutants`
-collect_ignore = ["tests/peers", "tests/mutants"]
+# they need packages that the tests do without, or a while: see `make peers`, `make mutants`
+# and `make bench`
+collect_ignore = ["tests/bench", "tests/mutants", "tests/peers"]
 
 
 def pytest_configure(config: pytest.Config) -> None:
