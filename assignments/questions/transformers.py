@@ -10,6 +10,7 @@ from flopslib import (
     feed_forward,
     gated_feed_forward,
     multihead_attention,
+    scaled_dot_product_attention,
     transformer_layer,
 )
 
@@ -71,11 +72,19 @@ def _draw_attention(random: Random) -> dict[str, Any]:
 
 
 def _crossing(d_model: int, d_ff: int, causal: bool) -> int:
+    weights = _with_weights(d_model, d_ff)
+
     def is_behind(seq_len: int) -> bool:
-        layer = transformer_layer(seq_len, d_model, d_ff=d_ff, causal=causal)
-        return _square(layer) <= layer.macs - _square(layer)
+        square = scaled_dot_product_attention(seq_len, d_model, causal=causal).macs
+        return bool(square <= weights * seq_len)
 
     return largest(is_behind) + 1
+
+
+def _with_weights(d_model: int, d_ff: int) -> int:
+    """Return the MACs that a token costs in a layer, however many others there are."""
+    layer = transformer_layer(1, d_model, d_ff=d_ff)
+    return layer.macs - _square(layer)
 
 
 def _draw_crossing(random: Random) -> dict[str, Any]:
@@ -93,10 +102,12 @@ def _neither(seq_len: int, num_heads: int, d_model: int) -> list[int]:
 
 
 def _longest(d_model: int, giga_flops: int) -> list[int]:
+    weights = _with_weights(d_model, 4 * d_model)
+
     def length(causal: bool) -> int:
         def fits(seq_len: int) -> bool:
-            layer = transformer_layer(seq_len, d_model, causal=causal)
-            return bool(layer.flops <= giga_flops * 10**9)
+            square = scaled_dot_product_attention(seq_len, d_model, causal=causal)
+            return bool(2 * weights * seq_len + square.flops <= giga_flops * 10**9)
 
         return largest(fits)
 
