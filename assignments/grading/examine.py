@@ -62,12 +62,14 @@ class Ran:
     Attributes:
         answers: everything that could be had.
         mishaps: (how it ended, at which step) for every run that did not come to its end.
+        skip: code cells that are left out since Python died at them.
         forged: whether something else than the runner wrote a report.
         lost: whether a run gave nothing in the end.
     """
 
     answers: Answers = field(default_factory=Answers)
     mishaps: list[tuple[str, Any]] = field(default_factory=list)
+    skip: list[int] = field(default_factory=list)
     forged: bool = False
     lost: bool = False
 
@@ -135,7 +137,7 @@ def _attempts(
     flopslib: bool,
 ) -> Answers | None:
     numbered = list(enumerate(cells, start=1))
-    skip: list[Any] = []
+    skip = ran.skip  # what killed the first run would kill the second
     skip_calls: list[Any] = []
     end = time.monotonic() + limits.seconds
     for _ in range(1 + MOST_RESTARTS):

@@ -169,10 +169,14 @@ class Run:
         for number, source in cells:
             self.cell(number, source)
         # in a notebook whose cells were moved, what a cell needs may come after it
-        for number, source in cells:
-            if self.failed.get(number) == "NameError":
+        waiting = self.lacking(cells)
+        while waiting:
+            for number, source in waiting:
                 del self.failed[number]
                 self.cell(number, source)
+            waiting, before = self.lacking(waiting), waiting
+            if len(waiting) == len(before):
+                break
         sys.setrecursionlimit(1000)
         self.look_for_patches()
         functions = {
@@ -185,6 +189,10 @@ class Run:
             "failed": sorted(self.failed.items()),
             "suspicions": self.suspicions,
         }
+
+    def lacking(self, cells):
+        """Return the cells that failed because a name was not there yet."""
+        return [cell for cell in cells if self.failed.get(cell[0]) == "NameError"]
 
     def prepare(self):
         """Set the stage: what a notebook expects to find, and what watches it."""
