@@ -616,3 +616,9 @@ def test_a_verdict_is_safe_in_a_page(verdict):
 def test_what_is_shown_is_the_same_again(verdict, kind):
     for answer in (RIGHT[kind], object(), lambda m, n: m):
         assert verdict(kind, answer) == verdict(kind, answer)
+
+
+def test_code_and_emphasis_are_marked_in_a_page():
+    shown = Verdict(False, "Not yet. Count `2*m*n` for *each* output.")._repr_html_()
+    assert "<p>Count <code>2*m*n</code> for <em>each</em> output.</p>" in shown
+    assert ">Not yet</p>" in shown

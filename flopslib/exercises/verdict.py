@@ -17,10 +17,16 @@ def _wrapped(message: str) -> str:
     return textwrap.fill(message, WIDTH, break_long_words=False, break_on_hyphens=False)
 
 
+def _marked(found: re.Match[str]) -> str:
+    """Mark code and emphasis; a star inside code is a star."""
+    code, word = found.groups()
+    return f"<code>{code}</code>" if code else f"<em>{word}</em>"
+
+
 def _as_html(message: str, kind: str) -> str:
     """Write a message as a box in the colours that the book has for it."""
-    escaped = re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(message, quote=False))
-    title, stop, rest = escaped.partition(". ")
+    marked = re.sub(r"`([^`]+)`|\*(\w+)\*", _marked, html.escape(message, quote=False))
+    title, stop, rest = marked.partition(". ")
     return (
         f'<div class="admonition {kind}"><p class="admonition-title">{title}</p>'
         f"<p>{rest if stop else ''}</p></div>"

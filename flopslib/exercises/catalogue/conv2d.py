@@ -295,7 +295,7 @@ EXERCISES = (
         questions=(
             Question(
                 asks="a function of (c_in, c_out, kernel, out) that returns the MACs",
-                kind=Function(("c_in", "c_out", "kernel", "out"), draw=volumes, largest=30),
+                kind=Function(("c_in", "c_out", "kernel", "out"), draw=volumes),
                 expected=three_axes(),
                 mistakes=(
                     mistakes.counted_flops(three_axes("flops")),

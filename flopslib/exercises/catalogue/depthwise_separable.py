@@ -179,7 +179,7 @@ EXERCISES = (
         ),
         worth_knowing=(
             "In real networks the output channels outnumber the cells of the kernel by far, so "
-            "one in the cells is a good first guess."
+            "one part in as many as there are cells is a good first guess."
         ),
         hints=(
             "The ratio is a sum of two fractions, each with a one on top.",
