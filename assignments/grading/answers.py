@@ -127,9 +127,7 @@ def checked_run(report: str, values: Sequence[str], calls: Mapping[str, Sequence
         ForgedError: it does not.
     """
     content = loads(report)
-    if not isinstance(content, dict) or content.keys() != {
-        "values", "functions", "failed", "suspicions",
-    }:  # fmt: skip
+    if not isinstance(content, dict) or content.keys() != {"values", "functions", "failed"}:
         raise ForgedError
     if not all(isinstance(content[key], dict) for key in ("values", "functions")):
         raise ForgedError
@@ -139,7 +137,6 @@ def checked_run(report: str, values: Sequence[str], calls: Mapping[str, Sequence
         values={name: _result(content["values"][name], "missing") for name in values},
         functions={name: _function(content["functions"][name], len(calls[name])) for name in calls},
         failed=dict(map(_failure, _list(content["failed"], MOST_CELLS))),
-        suspicions=[_suspicion(pair, calls, values) for pair in _list(content["suspicions"], 50)],
     )
 
 
@@ -192,7 +189,8 @@ def plain(value: Any) -> None:
         if type(thing) is list:
             left += [(item, depth - 1) for item in thing]
         elif type(thing) is str:
-            _text(thing, LONGEST_TEXT)
+            if _text(thing, LONGEST_TEXT) != thing:
+                raise ForgedError
         elif type(thing) is not int or abs(thing) >= 10**MOST_DIGITS:
             raise ForgedError
 
@@ -219,10 +217,19 @@ def _failure(pair: Any) -> tuple[int, str]:
     raise ForgedError
 
 
-def _suspicion(pair: Any, calls: Mapping[str, Any], values: Sequence[str]) -> tuple[str, int | str]:
-    match pair:
-        case [str(what), int(cell)] if what in ATTEMPTS and 0 < cell <= MOST_CELLS:
-            return what, cell
-        case [str(what), str(name)] if what in ATTEMPTS and (name in calls or name in values):
-            return what, name
-    raise ForgedError
+def checked_notes(
+    noted: Sequence[Any], values: Sequence[str], calls: Mapping[str, Any]
+) -> list[tuple[str, int | str]]:
+    """Return the attempts that make sense: (what, where) pairs, each once."""
+    found: list[tuple[str, int | str]] = []
+    for pair in noted:
+        match pair:
+            case [str(what), bool()]:
+                continue
+            case [str(what), int(where)] if what in ATTEMPTS and 0 < where <= MOST_CELLS:
+                found.append((what, where))
+            case [str(what), str(where)] if what in ATTEMPTS and (
+                where in calls or where in values
+            ):
+                found.append((what, where))
+    return list(dict.fromkeys(found))

@@ -1,11 +1,18 @@
 """One submission, from the bytes of a file to points and a reason."""
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from .answers import ATTEMPTS, UNREADABLE, Answers, ForgedError, checked_cells, checked_run
+from .answers import (
+    ATTEMPTS,
+    UNREADABLE,
+    Answers,
+    ForgedError,
+    checked_cells,
+    checked_notes,
+    checked_run,
+)
 from .autograder import Tester, nothing
 from .roster import folded
 from .sandbox import MEGABYTE, Limits, Outcome, Sandbox
@@ -121,9 +128,6 @@ def run(
         ran.answers.values |= answers.values
         ran.answers.functions |= answers.functions
         ran.answers.failed = answers.failed if flopslib else ran.answers.failed
-        ran.answers.suspicions += [
-            one for one in answers.suspicions if one not in ran.answers.suspicions
-        ]
     return ran
 
 
@@ -139,9 +143,8 @@ def _attempts(
     numbered = list(enumerate(cells, start=1))
     skip = ran.skip  # what killed the first run would kill the second
     skip_calls: list[Any] = []
-    end = time.monotonic() + limits.seconds
+    left = limits.seconds
     for _ in range(1 + MOST_RESTARTS):
-        left = end - time.monotonic()
         if left <= 0:
             break
         job = {
@@ -160,6 +163,10 @@ def _attempts(
             memory=limits.memory,
         )
         outcome = sandbox.run(job, shorter, flopslib=flopslib)
+        left -= max(outcome.seconds, 0.1)
+        for one in checked_notes(outcome.noted, names, calls):
+            if one not in ran.answers.suspicions:
+                ran.answers.suspicions.append(one)
         if outcome.report is not None and not outcome.ended:
             try:
                 return checked_run(outcome.report, names, calls)

@@ -24,6 +24,7 @@ MOST_BITS = 13_000  # of one integer: fewer than the 4,300 digits that Python re
 MOST_ITEMS = 10_000  # of one answer, lists within lists included
 DEEPEST = 20
 MOST_SUSPICIONS = 20
+PATIENCE = 4  # seconds of waiting for a second of work
 
 # where tests, seeds and solutions lie, here or on Gradescope
 PLACES = re.compile(
@@ -156,7 +157,7 @@ class Run:
         self.failed = {}
         self.suspicions = []
         self.where = None  # the cell or the function that is running
-        self.trees = []
+        self.imported = {"__builtins__": "__builtins__"}
         self.ringing = False
         self.main = types.ModuleType("__main__")
         self.names = self.main.__dict__
@@ -178,7 +179,6 @@ class Run:
             if len(waiting) == len(before):
                 break
         sys.setrecursionlimit(1000)
-        self.look_for_patches()
         functions = {
             name: self.calls(name, arguments) for name, arguments in self.job["calls"].items()
         }
@@ -187,7 +187,6 @@ class Run:
             "values": {name: self.value(name) for name in self.job["values"]},
             "functions": functions,
             "failed": sorted(self.failed.items()),
-            "suspicions": self.suspicions,
         }
 
     def lacking(self, cells):
@@ -200,6 +199,9 @@ class Run:
             __builtins__=builtins,
             get_ipython=lambda: shell,
             display=lambda *things, **options: None,
+            help=lambda *things: None,
+            exit=sys.exit,
+            quit=sys.exit,
         )
         shell = Shell(self)
         sys.modules["__main__"] = self.main
@@ -209,6 +211,7 @@ class Run:
         for name in [name for name in sys.modules if name.split(".")[0] == "otter"]:
             del sys.modules[name]
         signal.signal(signal.SIGALRM, self.ring)
+        signal.signal(signal.SIGPROF, self.ring)
         sys.addaudithook(Watch(self))
 
     def ring(self, *_):
@@ -217,10 +220,15 @@ class Run:
             raise OutOfTime
 
     def timed(self, seconds, action):
-        """Return (the result, None), or (None, the name of what went wrong)."""
+        """Return (the result, None), or (None, the name of what went wrong).
+
+        The seconds are the processor's, so that a busy machine wrongs nobody; who only
+        waits may wait some times longer.
+        """
         # again every second: a bare `except` in a loop may have swallowed the first
         self.ringing = True
-        signal.setitimer(signal.ITIMER_REAL, seconds, 1)
+        signal.setitimer(signal.ITIMER_PROF, seconds, 1)
+        signal.setitimer(signal.ITIMER_REAL, PATIENCE * seconds, 1)
         try:
             return action(), None
         except OutOfTime:
@@ -229,6 +237,7 @@ class Run:
             return None, kind_of(error)
         finally:
             self.ringing = False
+            signal.setitimer(signal.ITIMER_PROF, 0)
             signal.setitimer(signal.ITIMER_REAL, 0)
 
     def cell(self, number, source):
@@ -249,7 +258,7 @@ class Run:
             from IPython.core.inputtransformer2 import TransformerManager
 
             tree = parse(TransformerManager().transform_cell(source), name)
-        self.trees.append((number, tree))
+        self.look_for_patches(tree)
         if not self.job["flopslib"]:
             tree = without_flopslib(tree)
         flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
@@ -313,6 +322,8 @@ class Run:
         if kind is str:
             if len(thing) > LONGEST_TEXT:
                 raise NotPlainError("a text that is too long")
+            if not is_unicode(thing):
+                raise NotPlainError("a text that is not Unicode")
             return thing
         if is_foreign_integer(kind):
             thing, kind = int(thing), int
@@ -327,19 +338,16 @@ class Run:
     def suspect(self, what):
         """Note an attempt, once for every place."""
         entry = [what, self.where]
-        if self.where is not None and entry not in self.suspicions:
-            del self.suspicions[MOST_SUSPICIONS:]
+        known = self.where is None or entry in self.suspicions
+        if not known and len(self.suspicions) < MOST_SUSPICIONS:
             self.suspicions.append(entry)
+            self.say({"noted": entry})  # at once: the cell may end Python
 
-    def look_for_patches(self):
-        """Note where a cell assigns to an attribute of what might grade it."""
-        imported = dict.fromkeys(["__builtins__"], "__builtins__")
-        for _, tree in self.trees:
-            imported |= imports(tree)
-        for number, tree in self.trees:
-            if any(imported.get(name) in PATCHED for name in assigned(tree)):
-                self.where = number
-                self.suspect("patch")
+    def look_for_patches(self, tree):
+        """Note it if a cell assigns to an attribute of what might grade it."""
+        self.imported |= imports(tree)
+        if any(self.imported.get(name) in PATCHED for name in assigned(tree)):
+            self.suspect("patch")
 
 
 class NotPlainError(Exception):
@@ -352,6 +360,15 @@ def kind_of(error):
         if getattr(builtins, kind.__name__, None) is kind:
             return kind.__name__
     return "Exception"
+
+
+def is_unicode(text):
+    """Whether a text can be written to a file: Python allows half a character as well."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def parse(source, name):

@@ -33,7 +33,9 @@ MEGABYTE = 2**20
 MOST_REPORTED = 4 * MEGABYTE  # bytes of a report
 MOST_WRITTEN = 32 * MEGABYTE  # bytes of the place to write
 MOST_PROCESSES = 24
-GRACE = 2.0  # seconds a runner may be late with stopping a cell itself
+MOST_NOTED = 40
+GRACE = 1.5  # seconds a runner may be late with stopping a cell itself
+PATIENCE = 4  # seconds of waiting for a second of work: the machine may be busy
 POLL = 0.05
 FIRST_USER = 2_000_000_000  # numbers of users that no system gives away
 
@@ -51,7 +53,7 @@ class UnconfinedError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """What a notebook may use.
+    """What a notebook may use. Seconds are the processor's; waiting may take longer.
 
     Attributes:
         cell_seconds: for one cell.
@@ -73,6 +75,8 @@ class Outcome:
     Attributes:
         report: the last line, if the runner came to its end: not to be trusted.
         step: what the runner was doing last, such as ["cell", 3]: not to be trusted either.
+        noted: attempts, as they were noted: not to be trusted either.
+        seconds: of the processor that it took.
         ended: "" | "late" | "memory" | "flood" | "died".
         code: the exit code, where it died.
         said: the end of what the sandbox itself complained about.
@@ -80,6 +84,8 @@ class Outcome:
 
     report: str | None = None
     step: list[Any] | None = None
+    noted: list[Any] = field(default_factory=list)
+    seconds: float = 0.0
     ended: str = ""
     code: int | None = None
     said: str = ""
@@ -342,20 +348,17 @@ def _follow(
     assert process.stdout
     assert process.stderr
     outcome = Outcome()
-    deadline = now() + limits.seconds + GRACE
-    step_deadline = deadline
-    left, line, total = memoryview(content), bytearray(), 0
+    clock = Clock(limits, now)
+    reader = Reader(outcome, clock)
+    left = memoryview(content)
+    looked = now()
     with selectors.DefaultSelector() as selector:
-        for stream, event in (
-            (process.stdin, selectors.EVENT_WRITE),
-            (process.stdout, selectors.EVENT_READ),
-            (process.stderr, selectors.EVENT_READ),
-        ):
+        for stream in (process.stdin, process.stdout, process.stderr):
             os.set_blocking(stream.fileno(), False)
-            selector.register(stream, event)
-        looked = now()
-        open_streams = 2
-        while open_streams:
+            writes = stream is process.stdin
+            selector.register(stream, selectors.EVENT_WRITE if writes else selectors.EVENT_READ)
+        open_streams = {process.stdout, process.stderr}
+        while open_streams and not outcome.ended:
             for key, _ in selector.select(POLL):
                 if key.fileobj is process.stdin:
                     try:
@@ -369,73 +372,118 @@ def _follow(
                 data = os.read(key.fd, 65536)
                 if not data:
                     selector.unregister(key.fileobj)
-                    open_streams -= 1
+                    open_streams -= {process.stdout, process.stderr} & {key.fileobj}
                 elif key.fileobj is process.stderr:
                     outcome.said = (outcome.said + data.decode("utf-8", "replace"))[-2000:]
                 else:
-                    total += len(data)
-                    line += data
-                    if total > MOST_REPORTED:
-                        outcome.ended, outcome.report = "flood", None
-                        return outcome
-                    *lines, rest = line.split(b"\n")
-                    line = bytearray(rest)
-                    for one in lines:
-                        step = _step(bytes(one))
-                        if step is None:
-                            if outcome.report is not None:  # two reports: one is forged
-                                outcome.ended, outcome.report = "flood", None
-                                return outcome
-                            outcome.report = one.decode("ascii", "replace")
-                        else:
-                            outcome.step = step
-                            allowed = limits.cell_seconds
-                            if step[0] == "call":
-                                allowed = limits.call_seconds
-                            step_deadline = now() + allowed + GRACE
-            moment = now()
-            if moment > min(deadline, step_deadline):
-                outcome.ended = "late"
-                return outcome
-            if moment - looked > 2 * POLL:
-                looked = moment
-                if _is_greedy(process.pid, limits.memory):
+                    reader.feed(data)
+            if now() - looked > 2 * POLL:
+                looked = now()
+                memory, outcome.seconds, count = usage(process.pid)
+                if memory > limits.memory * 1.25 or count > MOST_PROCESSES + 8:
                     outcome.ended = "memory"
-                    return outcome
-    try:
-        outcome.code = process.wait(timeout=5)
-    except subprocess.TimeoutExpired:
-        outcome.ended = "late"
-        return outcome
-    if outcome.report is None:
+            if not outcome.ended and clock.is_over(outcome.seconds):
+                outcome.ended = "late"
+    if not outcome.ended:
+        try:
+            outcome.code = process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            outcome.ended = "late"
+    if not outcome.ended and outcome.report is None:
         outcome.ended = "died"
     return outcome
 
 
-def _step(line: bytes) -> list[Any] | None:
-    """Return what a line says the runner begins, or None for any other line."""
-    if len(line) > 500 or not line.startswith(b'{"at": ['):
+class Clock:
+    """Knows when a step, and the whole, have taken too long."""
+
+    def __init__(self, limits: Limits, now: Callable[[], float]):
+        self.limits = limits
+        self.now = now
+        self.seconds = 0.0
+        self.start = self.step_start = now()
+        self.step_seconds = 0.0
+        self.allowed = limits.seconds
+
+    def step(self, kind: str) -> None:
+        """A step begins, such as a cell."""
+        limits = self.limits
+        self.allowed = limits.call_seconds if kind == "call" else limits.cell_seconds
+        self.step_start, self.step_seconds = self.now(), self.seconds
+
+    def is_over(self, seconds: float) -> bool:
+        """Whether time is up, after so many seconds of the processor."""
+        self.seconds = seconds
+        moment = self.now()
+        return (
+            seconds > self.limits.seconds + GRACE
+            or seconds - self.step_seconds > self.allowed + GRACE
+            or moment - self.start > PATIENCE * self.limits.seconds + GRACE
+            or moment - self.step_start > PATIENCE * self.allowed + GRACE
+        )
+
+
+class Reader:
+    """Takes what comes from the runner apart, line by line, and keeps little of it."""
+
+    def __init__(self, outcome: Outcome, clock: Clock):
+        self.outcome = outcome
+        self.clock = clock
+        self.line = bytearray()
+        self.total = 0
+
+    def feed(self, data: bytes) -> None:
+        """Take some more bytes."""
+        self.total += len(data)
+        self.line += data
+        if self.total > MOST_REPORTED:
+            self._flood()
+            return
+        *lines, rest = self.line.split(b"\n")
+        self.line = bytearray(rest)
+        for line in lines:
+            self._take(bytes(line))
+
+    def _take(self, line: bytes) -> None:
+        match _aside(line):
+            case {"at": ["cell", int()] | ["call", str(), int()] as step}:
+                self.outcome.step = list(step)
+                self.clock.step(step[0])
+            case {"noted": [str(), int() | str()] as entry}:
+                if len(self.outcome.noted) < MOST_NOTED:
+                    self.outcome.noted.append(list(entry))
+            case _:
+                if self.outcome.report is not None:  # of two reports one is forged
+                    self._flood()
+                else:
+                    self.outcome.report = line.decode("ascii", "replace")
+
+    def _flood(self) -> None:
+        self.outcome.ended, self.outcome.report = "flood", None
+
+
+def _aside(line: bytes) -> Any:
+    """Return what a line says besides the report, or None."""
+    if len(line) > 500 or not line.startswith((b'{"at": ', b'{"noted": ')):
         return None
     try:
-        step = json.loads(line)["at"]
-    except (ValueError, LookupError, TypeError, RecursionError):
+        return json.loads(line)
+    except (ValueError, RecursionError):
         return None
-    match step:
-        case ["cell", int()] | ["call", str(), int()]:
-            return list(step)
-    return None
 
 
-def _is_greedy(pid: int, memory: int) -> bool:
-    """Whether a process and all below it hold more than the memory, or are too many."""
-    held = count = 0
+def usage(pid: int) -> tuple[int, float, int]:
+    """Return the memory, the seconds and the number of processes below a process."""
+    memory, seconds, count = 0, 0.0, 0
     with suppress(psutil.Error):
         for process in psutil.Process(pid).children(recursive=True):
             with suppress(psutil.Error):
-                used = process.memory_info()
-                held += used.rss - used.shared
+                used, times = process.memory_info(), process.cpu_times()
+                memory += used.rss - used.shared
+                seconds += times.user + times.system
+                seconds += times.children_user + times.children_system
                 count += 1
-    return held > memory * 1.25 or count > MOST_PROCESSES + 8
+    return memory, seconds, count
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

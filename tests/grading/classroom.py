@@ -240,7 +240,7 @@ for _ in range(1000):
 
 FORGE = """
 import json, os
-report = {"values": {}, "functions": {}, "failed": [], "suspicions": []}
+report = {"values": {}, "functions": {}, "failed": []}
 line = json.dumps(report).encode() + b"\\n"
 for descriptor in range(3, 64):
     try:
@@ -276,7 +276,10 @@ def cases(make):
     """The class; every id says what is wrong, or right, with that person's notebook."""
     wrong = "layers_4 = layers_5 = layers_6 = layers_7 = 3"
     loop = "while True:\n    pass"
-    deaf = "import signal\nsignal.signal(signal.SIGALRM, signal.SIG_IGN)\n" + loop
+    deaf = (
+        "import signal\nfor name in (signal.SIGPROF, signal.SIGALRM):\n"
+        "    signal.signal(name, signal.SIG_IGN)\n" + loop
+    )
     exits = "import os\nos._exit(0)\nlayers_1 = [1, 2, 3]"
     forever = "def layers_4(**sizes):\n    while True:\n        pass"
     imports = (
@@ -287,7 +290,9 @@ def cases(make):
     segfault = "import faulthandler\nfaulthandler._sigsegv()"
     huge = "layers_1 = 10**10_000\nlayers_2 = 'x' * 10**8\nlayers_3 = [layers_1] * 10**6\nwhile True:\n    layers_6 = [layers_6]\n    if len(str(layers_6)) > 200: break"
     odd = "layers_1 = float('nan')\nlayers_2 = ['\\ud800', '\\ud800']\nlayers_3 = (1, 2, 3)\nlayers_6 = [True, 1.0, None]"
-    text_of = lambda notebook: json.dumps(notebook).encode()
+
+    def text_of(notebook):
+        return json.dumps(notebook).encode()
 
     def graded(who, content, points=ALL, reason="", **more):
         return Case(who, content, "graded", points, reason, **more)
