@@ -18,7 +18,7 @@ import pytest
 
 from assignments import build, hidden
 from assignments.question import same
-from assignments.questions import SETS, load
+from assignments.questions import SETS, load, networks
 from flopslib.exercises.personal import PLACEHOLDER, TABLE, Multiple, choices, personal
 
 with warnings.catch_warnings():
@@ -243,6 +243,13 @@ def test_a_design_fulfils_its_conditions_and_a_poor_one_does_not(question):
     shallower = [design[0] * 5 // 6, *design[1:]]
     assert fits(shallower, **numbers)
     assert not fits_well(shallower, **numbers)
+    layers, _, heads = shallower
+    assert not fits([layers, 64 * heads, heads - 1], **numbers)
+    assert not fits([layers, 64 * heads - 1, heads], **numbers)
+    deep = [4 * layers, 64 * (heads // 2), heads // 2]
+    budget = numbers["exa_flops"] * 10**18
+    assert budget // 2 < networks._run_of(deep).flops < budget
+    assert not fits(deep, **numbers)
 
 
 # --- what the hidden tests accept -------------------------------------------
