@@ -170,6 +170,18 @@ def value_at(expression: Any, sizes: dict[str, int]) -> Fraction | None:
     return Fraction(int(value.p), int(value.q)) if value.is_Rational else Fraction(str(value))
 
 
+def _without_idle_floors(expression: Any) -> Any:
+    """Leave out a floor of what is whole anyway, as in ``w * (w - 1) // 2``."""
+    import sympy
+
+    def is_whole(inside: Any) -> bool:
+        values = [value_at(inside, sizes) for sizes in points(letters_in(inside))]
+        return all(value is not None and value.denominator == 1 for value in values)
+
+    floors = expression.atoms(sympy.floor)
+    return expression.xreplace({f: f.args[0] for f in floors if is_whole(f.args[0])})
+
+
 def equal(left: Any, right: Any) -> bool:
     """Return whether two expressions are the same formula, however they are written.
 
@@ -178,10 +190,12 @@ def equal(left: Any, right: Any) -> bool:
     >>> from flopslib.notation import I, O
     >>> equal(2 * I * O - O, O * (2 * I - 1)), equal(I * O, I + O)
     (True, False)
+    >>> equal(I * (I - 1) // 2, I * (I - 1) / 2), equal(I // 2, I / 2)
+    (True, False)
     """
     import sympy
 
-    difference = left - right
+    difference = _without_idle_floors(left) - _without_idle_floors(right)
     tried = [value_at(difference, sizes) for sizes in points(letters_in(difference))]
     values = [value for value in tried if value is not None]
     # a form such as (n² − 9) / (n − 3) has no value here and there
