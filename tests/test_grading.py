@@ -23,12 +23,12 @@ from assignments import build
 from assignments.grading import answers, autograder, kept, sandbox
 from assignments.grading.__main__ import main
 from assignments.grading.roster import Person, RosterError, read_roster
-from assignments.grading.sandbox import Limits
+from assignments.grading.sandbox import Limits, Sandbox
 from assignments.grading.submissions import Names, find, stem
 from assignments.questions import load
 
 ROOT = Path(__file__).parents[1]
-LIMITS = ["--cell-seconds", "4", "--call-seconds", "1", "--seconds", "30", "--memory", "700"]
+LIMITS = ["--cell-seconds", "3", "--call-seconds", "1", "--seconds", "30", "--memory", "700"]
 
 
 @pytest.fixture(scope="module")
@@ -256,6 +256,53 @@ def test_killed_half_way_it_goes_on_and_comes_to_the_same(few, dist, tmp_path):
     assert (broken / "grades.csv").read_bytes() == (whole / "grades.csv").read_bytes()
 
 
+def test_interrupted_it_stops_at_once_and_says_how_to_go_on(dist, make, tmp_path):
+    (tmp_path / "submissions").mkdir()
+    endless = make.with_cells("anna", "import time\ntime.sleep(1000)")
+    (tmp_path / "submissions" / "anna.ipynb").write_text(json.dumps(endless))
+    (tmp_path / "submissions" / "bert.ipynb").write_text(json.dumps(make.solved("bert")))
+    (tmp_path / "roster.csv").write_text("id\nbert\nanna\n")
+    inputs = (dist, tmp_path / "submissions", tmp_path / "roster.csv", tmp_path / "out")
+    process = subprocess.Popen(
+        command(*inputs, "--seconds", "600", "--cell-seconds", "600"),
+        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    for line in process.stdout:
+        if line.startswith("1/2 bert"):
+            break
+    below = psutil.Process(process.pid).children(recursive=True)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "the same command goes on" in said
+    assert "Traceback" not in said
+    assert not psutil.wait_procs(below, timeout=10)[1]
+    assert [path.name[:4] for path in (tmp_path / "out" / "results").glob("*.json")] == ["bert"]
+
+
+def test_a_failure_of_the_grader_costs_nobody_else(dist, make, tmp_path, monkeypatch, capsys):
+    (tmp_path / "submissions").mkdir()
+    for who in ("anna", "bert"):
+        (tmp_path / "submissions" / f"{who}.ipynb").write_text(json.dumps(make.solved(who)))
+    (tmp_path / "roster.csv").write_text("id\nanna\nbert\n")
+    run = Sandbox.run
+
+    def fails(self, job, limits, **options):
+        if "'anna'" in str(job["cells"]):
+            raise ZeroDivisionError
+        return run(self, job, limits, **options)
+
+    monkeypatch.setattr(Sandbox, "run", fails)
+    inputs = (dist, tmp_path / "submissions", tmp_path / "roster.csv", tmp_path / "out")
+    assert main(command(*inputs)[5:]) == 0
+    rows = table(tmp_path / "out" / "grades.csv")
+    assert rows["anna"]["status"] == "crashed"
+    assert "grader itself failed" in rows["anna"]["reason"]
+    assert rows["bert"]["total"] == str(classroom.FULL)
+    assert "ZeroDivisionError" in capsys.readouterr().err
+    assert len(list((tmp_path / "out" / "results").glob("bert.*"))) == 1
+
+
 # --- no sandbox ------------------------------------------------------------------
 
 
@@ -429,6 +476,11 @@ def test_the_kernel_refuses_what_no_limit_would_see():
         except OSError:
             pass
         try:
+            socket.socketpair()[0].setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 10**9)
+            found.append("large buffers")
+        except OSError:
+            pass
+        try:
             os.setuid(0)
             found.append("root")
         except OSError:
@@ -468,8 +520,9 @@ def test_processes_are_few_and_end_with_the_notebook():
     assert ("program", 1) in reported.suspicions
 
 
-def test_memory_is_counted_over_all_processes():
-    reported, outcome = inside(
+@pytest.mark.parametrize(
+    "greed",
+    [
         """
         import os, time
         for _ in range(12):
@@ -478,6 +531,26 @@ def test_memory_is_counted_over_all_processes():
                 time.sleep(60)
         time.sleep(6)
         """,
+        """
+        import mmap, os, time
+        for _ in range(12):
+            if os.fork() == 0:
+                block = mmap.mmap(-1, 100 * 2**20)
+                block.write(bytes(len(block)))
+                time.sleep(60)
+        time.sleep(6)
+        """,
+        """
+        import os
+        for number in range(10**6):
+            os.mkdir(f"/tmp/{number}")
+        """,
+    ],
+    ids=["forks", "shared", "empty folders"],
+)
+def test_memory_is_counted_wherever_it_is(greed):
+    reported, outcome = inside(
+        greed,
         limits=Limits(cell_seconds=8, call_seconds=2, seconds=20, memory=300 * 2**20),
     )
     assert reported is None

@@ -25,7 +25,16 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from . import by_hand, sandbox
 from .autograder import ROOT, Set, Tester, TestsError, find_set, nothing, unpack
-from .examine import NOT_SUBMITTED, STATUSES, UNREADABLE_FILE, Record, examine, identified, joined
+from .examine import (
+    CRASHED,
+    NOT_SUBMITTED,
+    STATUSES,
+    UNREADABLE_FILE,
+    Record,
+    examine,
+    identified,
+    joined,
+)
 from .kept import Results, Shelf, fingerprint, slug, version, write
 from .roster import Person, RosterError, read_roster
 from .sandbox import MEGABYTE, Limits, Sandbox, UnconfinedError
@@ -77,6 +86,11 @@ class Workers:
         for place, tester in enumerate(self.testers):
             walls = Sandbox(place=place, confined=grading.confined, hidden=hidden)
             self.free.put((walls, tester))
+
+    def stop(self) -> None:
+        """End everything that is running, whatever it is at."""
+        sandbox.STOP.set()
+        self.close()
 
     def close(self) -> None:
         """End the testers."""
@@ -157,16 +171,28 @@ def grade_all(
             done, _ = wait(waiting, return_when=FIRST_COMPLETED)
             for future in done:
                 person = waiting.pop(future)
-                record, ready = future.result()
+                try:
+                    record, ready = future.result()
+                except (TestsError, UnconfinedError):
+                    raise
+                except Exception as error:  # the others are graded all the same
+                    record, ready = failed(person, error), False
                 records[person.id] = record
                 tell(person, record, ready)
     except BaseException:
-        pool.shutdown(wait=False, cancel_futures=True)
+        workers.stop()
         raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
         workers.close()
     return records
+
+
+def failed(person: Person, error: Exception) -> Record:
+    """Return a record of a failure of the grader itself; it is not kept, and tried again."""
+    print(f"{person.id}: the grader failed: {error!r}", file=sys.stderr)
+    said = f"The grader itself failed ({type(error).__name__}); grade again, or by hand."
+    return Record(person.id, CRASHED, said)
 
 
 class Teller:

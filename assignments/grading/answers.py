@@ -30,7 +30,7 @@ UNREADABLE = {
     "truncated": "it breaks off in the middle",
     "deep": "its lists are nested too deeply",
     "shape": "it is JSON, but not a notebook",
-    "long": "it holds more than two million characters",
+    "long": "it holds more than two million characters, or five thousand cells",
 }
 
 #: Types that are no answer, by the names that may be repeated.
@@ -186,7 +186,7 @@ def plain(value: Any) -> None:
         items += 1
         if items > MOST_ITEMS or depth < 0:
             raise ForgedError
-        if type(thing) is list:
+        if type(thing) is list and len(thing) <= MOST_ITEMS:
             left += [(item, depth - 1) for item in thing]
         elif type(thing) is str:
             if _text(thing, LONGEST_TEXT) != thing:

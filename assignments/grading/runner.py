@@ -19,6 +19,7 @@ import sys
 import types
 
 MOST_CHARACTERS = 2_000_000  # code and text of a notebook, together
+MOST_CELLS = 5_000
 LONGEST_TEXT = 10_000  # characters of one answer
 MOST_BITS = 13_000  # of one integer: fewer than the 4,300 digits that Python reads back
 MOST_ITEMS = 10_000  # of one answer, lists within lists included
@@ -120,7 +121,7 @@ def read(content):
         return {"unreadable": "deep"}
     except Exception:  # whatever shape it has, it is not a notebook's
         return {"unreadable": "shape"}
-    if sum(len(source) for _, source in cells) > MOST_CHARACTERS:
+    if len(cells) > MOST_CELLS or sum(len(source) for _, source in cells) > MOST_CHARACTERS:
         return {"unreadable": "long"}
     return {"cells": cells}
 

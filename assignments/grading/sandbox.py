@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -34,6 +35,7 @@ MOST_REPORTED = 4 * MEGABYTE  # bytes of a report
 MOST_WRITTEN = 32 * MEGABYTE  # bytes of the place to write
 MOST_PROCESSES = 24
 MOST_NOTED = 40
+FILE_BYTES = 1200  # of the kernel's memory, for the smallest file
 GRACE = 1.5  # seconds a runner may be late with stopping a cell itself
 PATIENCE = 4  # seconds of waiting for a second of work: the machine may be busy
 POLL = 0.05
@@ -45,6 +47,14 @@ INSTALL = (
     "UNSAFE=1 (--unsafe) runs every notebook with your own rights and is for notebooks that "
     "you trust"
 )
+
+
+#: Set when the whole run is to stop.
+STOP = threading.Event()
+
+
+class StoppedError(Exception):
+    """The run was stopped before this notebook was through."""
 
 
 class UnconfinedError(Exception):
@@ -151,10 +161,13 @@ class Sandbox:
         command += [*interpreter(), "/runner.py", task, self._settings(limits, paths)]
         try:
             keep = () if read is None else (read,)
-            return watch(command, content, limits, {}, cwd="/", pass_fds=keep)
+            outcome = watch(command, content, limits, {}, cwd="/", pass_fds=keep)
         finally:
             if read is not None:
                 os.close(read)
+        if outcome.ended == "died" and outcome.step is None and outcome.said.startswith("bwrap: "):
+            raise UnconfinedError(f"bwrap did not work ({outcome.said.strip()}): {INSTALL}")
+        return outcome
 
     def _walls(self, *, flopslib: bool) -> list[str]:
         """Return bubblewrap's options, in the order in which it follows them."""
@@ -282,7 +295,7 @@ def check() -> None:
         found = json.loads(outcome.report or "")["values"]["found"]["value"]
     except (ValueError, LookupError, TypeError):
         said = outcome.said.strip().splitlines()[-1:] or [outcome.ended or "no report"]
-        raise UnconfinedError(f"bwrap did not work ({said[0]}): {INSTALL}") from None
+        raise UnconfinedError(f"the sandbox did not work ({said[0]}): {INSTALL}") from None
     if found != []:
         leaks = ", ".join(map(str, found))
         raise UnconfinedError(f"the sandbox does not hold ({leaks}): {INSTALL}")
@@ -377,6 +390,8 @@ def _follow(
                     outcome.said = (outcome.said + data.decode("utf-8", "replace"))[-2000:]
                 else:
                     reader.feed(data)
+            if STOP.is_set():
+                raise StoppedError
             if now() - looked > 2 * POLL:
                 looked = now()
                 memory, outcome.seconds, count = usage(process.pid)
@@ -477,13 +492,32 @@ def usage(pid: int) -> tuple[int, float, int]:
     memory, seconds, count = 0, 0.0, 0
     with suppress(psutil.Error):
         for process in psutil.Process(pid).children(recursive=True):
-            with suppress(psutil.Error):
-                used, times = process.memory_info(), process.cpu_times()
-                memory += used.rss - used.shared
+            with suppress(psutil.Error, OSError):
+                times = process.cpu_times()
                 seconds += times.user + times.system
                 seconds += times.children_user + times.children_system
                 count += 1
+                memory += _resident(process.pid)
+                if count == 1:
+                    memory += _written(process.pid)
     return memory, seconds, count
+
+
+def _resident(pid: int) -> int:
+    """Return the memory of a process that no file stands behind, shared or not."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    fields = dict(line.split(":", 1) for line in lines if line.startswith("Rss"))
+    return sum(int(fields.get(name, "0").split()[0]) for name in ("RssAnon", "RssShmem")) * 1024
+
+
+def _written(pid: int) -> int:
+    """Return the memory behind a sandbox's place to write, its many empty files included."""
+    with suppress(OSError):
+        place = os.statvfs(f"/proc/{pid}/root/tmp")
+        if place.f_blocks * place.f_frsize <= 2 * MOST_WRITTEN:  # not the machine's own /tmp
+            files = place.f_files - place.f_ffree
+            return (place.f_blocks - place.f_bfree) * place.f_frsize + files * FILE_BYTES
+    return 0
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

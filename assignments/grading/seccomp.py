@@ -17,6 +17,7 @@ ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7, "arm64": 0xC00000B
 
 #: System calls, by name, with their numbers on (x86-64, 64-bit ARM); None: not there.
 REFUSED: dict[str, tuple[int | None, int]] = {
+    "setsockopt": (54, 208),  # larger buffers
     "shmget": (29, 194),
     "ptrace": (101, 117),
     "personality": (135, 92),
