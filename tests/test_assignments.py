@@ -147,6 +147,20 @@ def test_a_set_has_six_questions_for_the_program_and_one_for_the_teacher(name):
     assert {question.is_function for question in load(name)} == {True, False}
 
 
+@every_set
+def test_the_page_for_teachers_knows_the_points(name):
+    found = blocks(master(name)).values()
+    by_program = sum(points_of(cell) for block in found for cell in block.tests)
+    by_hand = sum(block.points for block in found if block.manual)
+    page = (ROOT / "chapters" / "teaching.md").read_text()
+    (row,) = [line for line in page.splitlines() if line.startswith(f"| `{name}` |")]
+    assert row.endswith(f"| {by_program} points | {by_hand} points |")
+
+
+def points_of(test):
+    return int(re.search(r"points: (\d+)", test.source)[1])
+
+
 def test_an_unknown_set_is_refused():
     with pytest.raises(ValueError, match="one of layers, transformers, networks, got 'layer'"):
         load("layer")
