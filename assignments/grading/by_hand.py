@@ -5,7 +5,9 @@ it is a cell that the notebook they were given does not have. Where the marks ar
 the text that the given notebook does not have is taken.
 """
 
+import csv
 import html
+import io
 import json
 import re
 from collections.abc import Iterable, Sequence
@@ -191,8 +193,11 @@ def _code(secret: str, title: str, identifier: str) -> str:
 
 def key(secret: str, people: Iterable[str]) -> str:
     """Return a table that says whose is which code of a page without names."""
-    rows = sorted((_code(secret, "", person)[:8], person) for person in people)
-    return "".join(f"{code},{json.dumps(person, ensure_ascii=False)}\n" for code, person in rows)
+    out = io.StringIO()
+    table = csv.writer(out, lineterminator="\n")
+    table.writerow(["code", "id"])
+    table.writerows(sorted((_code(secret, "", person)[:8], person) for person in people))
+    return out.getvalue()
 
 
 # what students wrote is text here, and nothing else: it is escaped, no script but MathJax
