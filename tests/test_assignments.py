@@ -2,6 +2,7 @@
 
 import ast
 import builtins
+import doctest
 import html
 import io
 import json
@@ -16,7 +17,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from assignments import build, hidden
+from assignments import build, hidden, searching
+from assignments import question as question_module
 from assignments.question import same
 from assignments.questions import SETS, load, networks
 from flopslib.exercises.personal import PLACEHOLDER, TABLE, Multiple, choices, personal
@@ -346,6 +348,13 @@ def test_only_right_functions_hold(question, seeded):
         assert not hidden.holds(question.name, wrong, SOLVER)
     for wrong in (..., None, 5, EqualsEverything(), lambda: 5):
         assert not hidden.holds(question.name, wrong, SOLVER)
+
+
+@pytest.mark.parametrize("module", [question_module, searching], ids=lambda m: m.__name__)
+def test_the_examples_of_the_docstrings_run(module):
+    tried = doctest.testmod(module)
+    assert tried.attempted
+    assert not tried.failed
 
 
 def test_true_is_not_one():
