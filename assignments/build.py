@@ -275,6 +275,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SetError as wrong:
         print(wrong, file=sys.stderr)
         return 1
+    except (EOFError, KeyboardInterrupt):
+        print("\nStopped; what was not through is not in the folder.", file=sys.stderr)
+        return 130
     for result in built.values():
         print(result, file=sys.stderr if isinstance(result, SetError) else sys.stdout)
     if seed.is_public:

@@ -417,6 +417,18 @@ def test_enter_draws_a_seed(seed_file, monkeypatch):
     assert len(one) >= 24
 
 
+def test_no_answer_builds_nothing(seed_file, monkeypatch, capsys):
+    def interrupted(_):
+        raise EOFError
+
+    monkeypatch.setattr(builtins, "input", interrupted)
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
+    assert build.main(["layers", "--dist", str(seed_file.parent / "dist")]) == 130
+    assert "Stopped" in capsys.readouterr().err
+    assert not seed_file.exists()
+    assert not (seed_file.parent / "dist").exists()
+
+
 def test_an_empty_seed_is_refused(seed_file):
     seed_file.write_text("\n")
     with pytest.raises(build.SetError, match="12 characters or more, got 0"):
