@@ -256,6 +256,26 @@ def test_killed_half_way_it_goes_on_and_comes_to_the_same(few, dist, tmp_path):
     assert (broken / "grades.csv").read_bytes() == (whole / "grades.csv").read_bytes()
 
 
+def test_no_sandbox_outlives_a_grader_that_is_killed():
+    endless = """
+        from assignments.grading.sandbox import Limits, Sandbox
+        job = {"cells": [[1, "import time; time.sleep(900)"]], "skip": [], "skip_calls": [],
+               "values": [], "calls": {}, "cell_seconds": 900, "call_seconds": 900}
+        Sandbox().run(job, Limits(cell_seconds=900, seconds=900), flopslib=False)
+    """
+    process = subprocess.Popen([sys.executable, "-c", textwrap.dedent(endless)], cwd=ROOT)
+    below = []
+    for _ in range(600):
+        below = psutil.Process(process.pid).children(recursive=True)
+        if any("python" in one.name() for one in below):
+            break
+        time.sleep(0.1)
+    process.kill()
+    process.wait()
+    assert below
+    assert not psutil.wait_procs(below, timeout=10)[1]
+
+
 def test_interrupted_it_stops_at_once_and_says_how_to_go_on(dist, make, tmp_path):
     (tmp_path / "submissions").mkdir()
     endless = make.with_cells("anna", "import time\ntime.sleep(1000)")

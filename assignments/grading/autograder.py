@@ -178,7 +178,7 @@ class Tester:
             text=True,
             encoding="utf-8",
             cwd=self.folder,
-            env=_environment(),
+            env=environment(self.folder),
         )
         threading.Thread(target=_read, args=(self.process.stdout, self.lines), daemon=True).start()
 
@@ -198,9 +198,10 @@ def _read(stream: IO[str], lines: "queue.Queue[str]") -> None:
     lines.put("")
 
 
-def _environment() -> Mapping[str, str]:
-    keep = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR")
-    return {name: os.environ[name] for name in keep if name in os.environ}
+def environment(home: Path) -> dict[str, str]:
+    """Return what a process that runs tests sees of the environment: a home of its own."""
+    keep = ("PATH", "LANG", "LC_ALL", "TMPDIR")
+    return {name: os.environ[name] for name in keep if name in os.environ} | {"HOME": str(home)}
 
 
 def nothing(question: Mapping[str, Any]) -> dict[str, Any]:
