@@ -159,6 +159,19 @@ def test_the_page_for_teachers_knows_the_points(name):
     assert row.endswith(f"| {by_program} points | {by_hand} points |")
 
 
+@every_set
+def test_the_chapters_that_a_set_names_are_in_the_book(name):
+    pages = (ROOT / "chapters").glob("*.ipynb")
+    titles = {nbformat.read(page, as_version=4).cells[0].source.splitlines()[0] for page in pages}
+    words = " ".join(cell.source for cell in master(name).cells if cell.cell_type == "markdown")
+    named = {
+        title for title in re.findall(r"(?<!\*)\*([^*]+)\*(?!\*)", words) if title[0].isupper()
+    }
+    chapters = {title for title in named if not title.endswith(("one.", "**"))}
+    assert len(chapters) >= 3
+    assert {f"# {title}" for title in chapters} <= titles
+
+
 def points_of(test):
     return int(re.search(r"points: (\d+)", test.source)[1])
 
