@@ -24,7 +24,6 @@ NOT_YET = {
     "count_your_own",
     "language_models",
     "more_layers",
-    "transformer",
     "vision_transformer",
     "why_tools_disagree",
 }
