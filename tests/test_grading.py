@@ -2,6 +2,8 @@
 
 import contextlib
 import csv
+import doctest
+import importlib
 import io
 import json
 import os
@@ -20,7 +22,7 @@ import pytest
 from grading import classroom
 
 from assignments import build
-from assignments.grading import answers, autograder, kept, sandbox
+from assignments.grading import answers, autograder, by_hand, kept, sandbox
 from assignments.grading.__main__ import main
 from assignments.grading.roster import Person, RosterError, read_roster
 from assignments.grading.sandbox import Limits, Sandbox
@@ -270,6 +272,7 @@ def test_no_sandbox_outlives_a_grader_that_is_killed():
         if any("python" in one.name() for one in below):
             break
         time.sleep(0.1)
+    time.sleep(2)  # the cell has begun, so that no broken pipe ends it
     process.kill()
     process.wait()
     assert below
@@ -972,6 +975,69 @@ def test_of_several_the_one_changed_last_is_graded(tmp_path):
     assert [path.name for path in files] == [
         "anna_10.ipynb", "anna_9.ipynb", "anna.ipynb", "anna_x.pdf",
     ]  # fmt: skip
+
+
+# --- a person reads -----------------------------------------------------------------------
+
+
+TEMPLATE = by_hand.Template(
+    texts=frozenset({"# Set", "<!-- BEGIN QUESTION --> ## Question 8: zeros Show it.", "## Question 9: more"}),
+    questions={
+        "<!-- BEGIN QUESTION --> ## Question 8: zeros Show it.": "Question 8: zeros",
+        "<!-- BEGIN QUESTION --> ## Question 9: more": "Question 9: more",
+    },
+    points={},
+)  # fmt: skip
+QUESTION = "<!-- BEGIN QUESTION -->\n\n## Question 8: zeros\n\nShow it."
+
+
+@pytest.mark.parametrize(
+    ("cells", "expected"),
+    [
+        ([QUESTION, "mine", "<!-- END QUESTION -->"], [["Question 8: zeros", "mine"]]),
+        ([QUESTION, by_hand.PLACEHOLDER, "<!-- END QUESTION -->"], []),
+        ([QUESTION, "one", "two", "# Set", "x"], [["Question 8: zeros", "one\n\ntwo"], [by_hand.ELSEWHERE, "x"]]),
+        ([QUESTION + "\n\n  mine  "], [["Question 8: zeros", "mine"]]),
+        (["## Question 8: zeros\n\nMy own words."], [["Question 8: zeros", "## Question 8: zeros\n\nMy own words."]]),
+        (["# Question  8: zeros\n", "mine"], [["Question 8: zeros", "# Question  8: zeros\n\nmine"]]),
+        (["## Question 9: more", "b", QUESTION, "a"], [["Question 8: zeros", "a"], ["Question 9: more", "b"]]),
+        (["mine"], [[by_hand.ELSEWHERE, "mine"]]),
+        ([], []),
+    ],
+)  # fmt: skip
+def test_answers_in_words_are_found(cells, expected):
+    found = by_hand.answers([("markdown", cell) for cell in cells], TEMPLATE)
+    assert [[title, " ".join(text.split())] for title, text in found] == [
+        [title, " ".join(text.split())] for title, text in expected
+    ]
+
+
+def test_a_page_without_names_has_a_key():
+    people = [
+        (f"s{number}", f"Name {number}", [["Question 8: zeros", f"text {number}"]])
+        for number in range(9)
+    ]
+    page = by_hand.page("layers", TEMPLATE, people, None, "secret")
+    assert "Name" not in page
+    assert not re.search(r"\bs\d\b", page)
+    rows = list(csv.DictReader(io.StringIO(by_hand.key("secret", [who for who, _, _ in people]))))
+    for row in rows:
+        code = re.escape(row["code"])
+        assert re.search(
+            rf"<h3>{code}</h3>\n<div class=\"answer\">text {row['id'][1:]}</div>", page
+        )
+    order = re.findall(r"text (\d)", page)
+    assert sorted(order) == list("012345678") != order
+
+
+PACKAGE = Path(sandbox.__file__).parent
+MODULES = sorted({path.stem for path in PACKAGE.glob("*.py")} - {"runner", "worker", "__init__"})
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_examples_in_docstrings(module):
+    results = doctest.testmod(importlib.import_module(f"assignments.grading.{module}"))
+    assert not results.failed
 
 
 # --- the command --------------------------------------------------------------------------

@@ -111,8 +111,10 @@ def answers(cells: Iterable[Cell], given: Template) -> list[list[str]]:
 
 def beyond(source: str, given: Template) -> str:
     """Return what a cell holds after the question, which some write their answer into."""
+    source = source.replace(BEGIN, "")
     text = squeezed(source)
-    for question in given.questions:
+    for marked in given.questions:
+        question = squeezed(marked.replace(BEGIN, ""))
         if text.startswith(question):
             source = source[_length(source, question) :]
     return source.replace(PLACEHOLDER, "").replace(END, "").strip()
