@@ -22,7 +22,6 @@ CHAPTERS = Path(__file__).parents[1] / "chapters"
 NOT_YET = {
     "convolutional_networks",
     "count_your_own",
-    "language_models",
     "more_layers",
     "vision_transformer",
     "why_tools_disagree",

@@ -35,10 +35,11 @@ To enrol a chapter, write ``flopslib/exercises/catalogue/<chapter>.py`` with one
     )
 
 1. *Kinds* (:mod:`flopslib.exercises.kinds`): ``Whole()``; ``OneDigit()`` for a prediction;
-   ``Ratio()``; ``Word(("yes", "no"))``; ``Expression(("B", "I"))``, in whose letters a reader
-   may type names of arguments, too, if the notation table has them; ``Function(("m", "n"))``,
-   whose ``expected`` and mistakes are functions of the same arguments. An exercise may ask
-   several questions, and they are answered in order: ``check("conv2d-2", 0.5, "no")``.
+   ``Ratio()``; ``Amount()`` of tokens or days; ``Word(("yes", "no"))``;
+   ``Expression(("B", "I"))``, in whose letters a reader may type names of arguments, too, if
+   the notation table has them; ``Function(("m", "n"))``, whose ``expected`` and mistakes are
+   functions of the same arguments. An exercise may ask several questions, and they are
+   answered in order: ``check("conv2d-2", 0.5, "no")``.
 2. *Mistakes*: those that return in many chapters are in :mod:`flopslib.exercises.mistakes`,
    one that fits a single exercise is a ``Mistake`` beside it. A sentence says what went
    wrong and never the answer. Choose sizes at which right answer and mistakes all differ:

@@ -30,7 +30,7 @@ from flopslib.exercises.reading import (
     shown,
 )
 
-__all__ = ["Expression", "Function", "Kind", "OneDigit", "Ratio", "Whole", "Word"]
+__all__ = ["Amount", "Expression", "Function", "Kind", "OneDigit", "Ratio", "Whole", "Word"]
 
 Declared = Callable[..., Any]
 
@@ -125,6 +125,22 @@ class Ratio(Kind):
         if self.agrees(value / 100, expected):
             return "That is a percentage; the question asks for the ratio itself."
         return super().off(value, expected)
+
+
+@dataclass(frozen=True)
+class Amount(Ratio):
+    """An amount of anything, such as tokens or days, within a share of its value.
+
+    >>> Amount().agrees(Amount().read(1.2e9), lambda: 1_195_000_000)
+    True
+    """
+
+    @property
+    def form(self) -> str:
+        return f"a number such as 1.2e9, to within one part in {self.within.denominator}"
+
+    def off(self, value: Fraction, expected: Declared) -> str:
+        return too_large_or_small(value, Fraction(expected()))
 
 
 @dataclass(frozen=True)
