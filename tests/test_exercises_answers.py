@@ -13,7 +13,7 @@ import sympy
 import flopslib
 from flopslib.exercises import catalogue, check, exercises, hint
 from flopslib.exercises.exercise import Exercise, Mistake, Question
-from flopslib.exercises.kinds import Expression, Function, OneDigit, Ratio, Whole, Word
+from flopslib.exercises.kinds import Amount, Expression, Function, OneDigit, Ratio, Whole, Word
 from flopslib.exercises.verdict import Verdict
 from flopslib.notation import B, I, O
 
@@ -367,6 +367,24 @@ def test_a_percentage_for_a_ratio(verdict):
     assert "percentage" in verdict("ratio", 72).message
 
 
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (1.128e11, "Right."),
+        (112_700_000_000, "Right."),
+        (1.1e11, "1.02 times too small"),
+        (1.127e13, "exactly 100 times too large"),
+        (1.127e9, "exactly 100 times too small"),
+    ],
+)
+def test_an_amount_may_be_rounded_and_is_no_percentage(monkeypatch, answer, said):
+    tokens = Question(asks="the tokens", kind=Amount(), expected=lambda: 112_700_000_000)
+    ask(monkeypatch, tokens)
+    message = check("made-1", answer).message
+    assert said in message
+    assert "percentage" not in message
+
+
 # ------------------------------------------------------------------ expressions
 
 x, y = sympy.symbols("x y")
@@ -459,6 +477,20 @@ def test_towers_of_powers_are_refused_before_they_are_computed(verdict):
 def test_a_letter_of_a_subclass_hidden_in_an_expression(verdict):
     assert not verdict("expression", EqualSymbol("B") * EqualSymbol("I")).right
     assert not verdict("expression", B * O * (2 * EqualSymbol("I") - 1)).right
+
+
+@pytest.mark.parametrize("form", [I * (I - 1) // 2, O - O + (I**2 - I) // 2])
+def test_a_floor_of_what_is_whole_anyway(monkeypatch, form):
+    pairs = Question(asks="pairs", kind=Expression(("I", "O")), expected=lambda: I * (I - 1) / 2)
+    ask(monkeypatch, pairs)
+    assert check("made-1", form).right
+    for other in (I**2 // 2, I * (I - 1) // 3, I * (I - 1) / 2 + I // 1000):
+        assert not check("made-1", other).right, other
+
+
+def test_a_floor_that_takes_something_away(monkeypatch):
+    ask(monkeypatch, Question(asks="half", kind=Expression(("I",)), expected=lambda: I / 2))
+    assert not check("made-1", I // 2).right
 
 
 # ------------------------------------------------------------------ functions

@@ -206,11 +206,17 @@ EXERCISES = (
                         "of it does not.",
                     ),
                     Mistake(
+                        "the pixels",
+                        lambda: Fraction(384**2, 224**2),
+                        "That is the ratio of the pixels, which the estimate has already.",
+                    ),
+                    Mistake(
                         "against the smaller picture",
                         lambda: right_to_estimate() * Fraction(384**2, 224**2),
                         "That compares with the smaller picture; compare with the estimate.",
                     ),
                 ),
+                coincide=(("all as the square", "the pixels"),),
             ),
             Question(
                 asks="the part that makes the difference",
