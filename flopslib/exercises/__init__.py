@@ -2,7 +2,8 @@
 
 >>> from flopslib.exercises import check, hint
 >>> check("conv2d-1", 1_000)
-Not yet. It is 44,237 times too small. No usual mistake gives this.
+Not yet. It is more than a thousand times too small. No usual mistake
+gives this.
 
 The right answer is computed by the library, and so is what each usual mistake would give;
 an answer that fits one is told which. Nothing is typed, so nothing can be typed wrongly.

@@ -312,10 +312,12 @@ def leading(value: Fraction) -> tuple[int, int]:
 
 
 def too_large_or_small(value: Fraction, right: Fraction) -> str:
-    """Say by what factor a value is off, to three digits.
+    """Say by what factor a value is off, to three digits, or how large it is at least.
 
     >>> too_large_or_small(Fraction(30), Fraction(10)), too_large_or_small(Fraction(3), Fraction(8))
     ('It is exactly 3 times too large.', 'It is 2.67 times too small.')
+    >>> too_large_or_small(Fraction(1), Fraction(960))
+    'It is more than a hundred times too small.'
     """
     if value < 0 < right:
         return "It is negative, and that cannot be."
@@ -324,12 +326,12 @@ def too_large_or_small(value: Fraction, right: Fraction) -> str:
     factor, way = (value / right, "large") if value > right else (right / value, "small")
     if factor < Fraction(101, 100):
         return f"It is close, but a little too {way}: by less than one part in a hundred."
-    if factor.denominator == 1 and factor < 1000:
+    for much, words in ((10**6, "a million"), (1000, "a thousand"), (100, "a hundred")):
+        if factor > much:  # a factor to the last digit would give the answer away
+            return f"It is more than {words} times too {way}."
+    if factor.denominator == 1:
         return f"It is exactly {factor} times too {way}."
-    if factor >= 10**6:
-        return f"It is more than a million times too {way}."
-    digits = 2 if factor < 10 else 1 if factor < 100 else 0
-    return f"It is {float(factor):,.{digits}f} times too {way}."
+    return f"It is {float(factor):.{2 if factor < 10 else 1}f} times too {way}."
 
 
 def _off_everywhere(found: Sequence[Fraction], right: Sequence[Fraction], where: str) -> str:
