@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from fractions import Fraction
-from math import prod
 from typing import Any
 
-from flopslib import conv2d, conv3d, conv_output_size, depthwise_conv2d
+from flopslib import conv2d, conv_output_size, depthwise_conv2d
 from flopslib.exercises import mistakes
 from flopslib.exercises.budgets import largest_within
 from flopslib.exercises.exercise import Exercise, Mistake, Question
@@ -58,37 +57,50 @@ def groups_as_printed() -> int:
     )
 
 
-def three_axes(figure: str = "macs", **without: Any) -> Callable[..., int]:
-    """A count of a three-dimensional convolution, with some sizes left out."""
+def apart(figure: str = "macs", **wrong: Any) -> Callable[..., int]:
+    """A count of a grouped and dilated convolution, from its input, with some sizes wrong."""
 
-    def count(c_in: int, c_out: int, kernel: tuple[int, ...], out: tuple[int, ...]) -> int:
-        sizes: dict[str, Any] = {"in_channels": c_in, "out_channels": c_out} | without
-        places = dict(zip(("out_depth", "out_height", "out_width"), out, strict=True))
-        layer = conv3d(kernel_size=kernel, **places, **sizes, bias=False)
+    def count(c_in: int, c_out: int, kernel: int, side: int, dilation: int, groups: int) -> int:
+        given = {"c_in": c_in, "c_out": c_out, "dilation": dilation, "groups": groups} | wrong
+        out = wrong.get("out") or conv_output_size(side, kernel, dilation=given["dilation"])
+        layer = conv2d(
+            given["c_in"], given["c_out"], kernel, out, out, groups=given["groups"], bias=False
+        )
         return int(getattr(layer, figure))
 
     return count
 
 
-def volumes(sizes: Iterator[int]) -> tuple[Any, ...]:
-    """Sizes for a three-dimensional convolution."""
-    kernel = (next(sizes), next(sizes), next(sizes))
-    return next(sizes), next(sizes), kernel, (next(sizes), next(sizes), next(sizes))
+def spread_windows(sizes: Iterator[int]) -> tuple[Any, ...]:
+    """Sizes for it: groups that divide both channels, an image that the window fits into."""
+    groups, inside, outside, kernel, dilation, room = (next(sizes) for _ in range(6))
+    side = dilation * (kernel - 1) + 1 + room
+    return groups * inside, groups * outside, kernel, side, dilation, groups
 
 
-def one_axis_short(c_in: int, c_out: int, kernel: tuple[int, ...], out: tuple[int, ...]) -> int:
-    """A kernel as flat as an image's."""
-    return int(conv2d(c_in, c_out, kernel[1:], *out[1:], batch=out[0]).macs)
+def whole_image(c_in: int, c_out: int, kernel: int, side: int, _: int, groups: int) -> int:
+    """As many outputs as the input has pixels."""
+    return int(conv2d(c_in, c_out, kernel, side, side, groups=groups, bias=False).macs)
 
 
-def one_image(c_in: int, c_out: int, kernel: tuple[int, ...], out: tuple[int, ...]) -> int:
-    """An output as flat as an image."""
-    return int(conv3d(c_in, c_out, kernel, 1, *out[1:]).macs)
+def cell_too_far(c_in: int, c_out: int, kernel: int, side: int, dilation: int, groups: int) -> int:
+    """A window that reaches over D·K pixels."""
+    out = side - dilation * kernel + 1
+    if out < 1:
+        return 0
+    return int(conv2d(c_in, c_out, kernel, out, out, groups=groups, bias=False).macs)
 
 
-def one_place(c_in: int, c_out: int, kernel: tuple[int, ...], out: tuple[int, ...]) -> int:
-    """A single output."""
-    return c_in * prod(kernel)
+def one_group(c_in: int, c_out: int, kernel: int, side: int, dilation: int, groups: int) -> int:
+    """The channels of a single group."""
+    return apart()(c_in // groups, c_out // groups, kernel, side, dilation, 1)
+
+
+def filled(c_in: int, c_out: int, kernel: int, side: int, dilation: int, groups: int) -> int:
+    """A window without holes: every pixel that it covers is multiplied."""
+    out = conv_output_size(side, kernel, dilation=dilation)
+    covered = dilation * (kernel - 1) + 1
+    return int(conv2d(c_in, c_out, covered, out, out, groups=groups, bias=False).macs)
 
 
 def most_channels(
@@ -291,40 +303,61 @@ EXERCISES = (
         ),
     ),
     Exercise(
-        label="conv2d-3d",
+        label="conv2d-apart",
         questions=(
             Question(
-                asks="a function of (c_in, c_out, kernel, out) that returns the MACs",
-                kind=Function(("c_in", "c_out", "kernel", "out"), draw=volumes),
-                expected=three_axes(),
+                asks=(
+                    "a function of (c_in, c_out, kernel, side, dilation, groups) that returns "
+                    "the MACs"
+                ),
+                kind=Function(
+                    ("c_in", "c_out", "kernel", "side", "dilation", "groups"), draw=spread_windows
+                ),
+                expected=apart(),
                 mistakes=(
-                    mistakes.counted_flops(three_axes("flops")),
-                    mistakes.counted_exactly(three_axes("exact_flops")),
-                    mistakes.forgot_input_channels(three_axes(in_channels=1)),
-                    mistakes.forgot_output_channels(three_axes(out_channels=1)),
-                    mistakes.one_output(one_place),
-                    mistakes.counted_parameters(lambda i, o, kernel, _: i * o * prod(kernel)),
+                    mistakes.counted_flops(apart("flops")),
+                    mistakes.counted_exactly(apart("exact_flops")),
+                    mistakes.forgot_groups(apart(groups=1)),
+                    mistakes.input_pixels(whole_image),
+                    mistakes.one_output(lambda i, _o, k, _s, _d, g: i // g * k * k),
+                    mistakes.counted_parameters(lambda i, o, k, _s, _d, g: i // g * o * k * k),
                     Mistake(
-                        "kernel without depth",
-                        one_axis_short,
-                        "The kernel's depth is missing: the window reaches through time, too.",
+                        "one group",
+                        one_group,
+                        "Those are the MACs of a single group: you divided both numbers of "
+                        "channels, and there are as many groups as you divided by.",
                     ),
                     Mistake(
-                        "output without depth",
-                        one_image,
-                        "The output's depth is missing: the window moves along time, too.",
+                        "dilation forgotten",
+                        apart(dilation=1),
+                        "You let the window lie close: dilated, it reaches further and has fewer "
+                        "places.",
+                    ),
+                    Mistake(
+                        "one cell too far",
+                        cell_too_far,
+                        "Your window reaches one dilation too far: between K cells there are "
+                        "K − 1 gaps.",
+                    ),
+                    Mistake(
+                        "holes filled",
+                        filled,
+                        "You multiplied the pixels in the holes, too: a dilated window covers "
+                        "them and does not read them.",
                     ),
                 ),
             ),
         ),
         worth_knowing=(
-            "The same two questions count a convolution along any number of axes; "
-            "`flopslib.conv3d` asks them."
+            "The two settings do not meet: groups change what one output costs, dilation changes "
+            "how many outputs there are."
         ),
         hints=(
-            "`kernel` and `out` are three numbers each. How many terms has one output?",
-            "How many places has the window, and how many outputs are there at each?",
-            "A linear layer has terms, outputs, and a batch: the places are the batch.",
+            "Ask the first question alone: how many pixels does one output read, and from which "
+            "channels?",
+            "Then the second: over how many pixels does the window reach, and how many places "
+            "has it along a side?",
+            "K cells that lie D apart reach over D(K − 1) + 1 pixels.",
         ),
     ),
     Exercise(
