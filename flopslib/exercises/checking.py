@@ -27,7 +27,7 @@ def check(exercise: str, *answers: object) -> Verdict:
         answers: the answer, or several where several are asked for, as a tuple if you like.
 
     Returns:
-        A verdict: right, or what is likely to have gone wrong. Nothing is raised, whatever
+        The verdict, right, or what is likely to have gone wrong. Nothing is raised, whatever
         the answer is.
 
     >>> check("conv2d-1", 90_000_000)
