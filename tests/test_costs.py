@@ -8,6 +8,7 @@ import shapes
 import sympy
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
+from witnesses import saw
 
 from flopslib import formula, registered, run_and_count
 from flopslib.counting import outputs_of_run
@@ -28,6 +29,7 @@ def test_closed_form_is_the_executed_tally(cost):
             for figure in FIGURES:
                 assert getattr(closed, figure) == getattr(tally, figure), (figure, sizes, flags)
             assert dict(closed.other) == dict(tally.other)
+            saw("loops")
 
 
 @every_cost
@@ -68,6 +70,7 @@ def test_the_formula_gives_the_integer_by_substitution(cost):
                 assert value == getattr(numeric, figure), (figure, sizes, flags)
             other = {kind: count.subs(values) for kind, count in symbolic.other.items()}
             assert {k: n for k, n in other.items() if n} == dict(numeric.other)
+            saw("letters")
 
 
 def _symbol_values(cost, sizes):
@@ -100,6 +103,7 @@ def test_random_shapes(cost):
         closed = cost.function(**made, **flags)
         assume(closed.exact_flops <= 2 * shapes.MOST)
         assert closed.total == run_and_count(cost.function, **made, **flags)
+        saw("random loops")
 
     check()
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import architectures
 import pytest
+from witnesses import saw
 
 from flopslib import count, models
 from flopslib.layers import Conv2d, Layer
@@ -60,6 +61,7 @@ def test_against_torchvision(name):
     report = count(build(), tuple(published["input"]))
     assert report.parameters == published["parameters"]
     assert report.flops == published["flops"]
+    saw("published", 2)
     # two networks print their last digit cut, not rounded
     digits = len(str(published["gmacs"]).partition(".")[2])
     assert abs(report.macs / 1e9 - published["gmacs"]) < 10**-digits
@@ -213,3 +215,4 @@ def test_a_whole_network_is_what_its_loops_perform(model, x):
         assert row.operations == tallies.get(row.path, row.operations)
     executed = sum(tally.macs for tally in tallies.values())
     assert executed == report.macs
+    saw("networks")

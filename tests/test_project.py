@@ -82,6 +82,7 @@ def test_the_package_is_typed_and_carries_its_data():
     package = Path(flopslib.__file__).parent
     assert (package / "py.typed").exists()
     assert sorted(path.name for path in (package / "data").iterdir()) == [
+        "checked.json",
         "peers.json",
         "published.json",
         "source_notes.json",
