@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 #: What a page has in it → what it then loads from ``chapters/_static``.
-LOADED = {'<div class="lab"': ("lab.js", "lab.css")}
+LOADED = {
+    '<div class="lab"': ("lab.js", "lab.css"),
+    '<div class="explorer"': ("explorer.js", "explorer.css"),
+}
 
 
 def load_what_is_needed(app: Any, page: str, template: str, context: Any, doctree: Any) -> None:

@@ -10,6 +10,8 @@ function has a lab as soon as it is registered.
 ['B*m*n', 'k', 'k - 1n']
 """
 
+from flopslib.labs.crossover import crossover
+from flopslib.labs.explorer import Explorer, explorer
 from flopslib.labs.view import Lab, lab
 
-__all__ = ["Lab", "lab"]
+__all__ = ["Explorer", "Lab", "crossover", "explorer", "lab"]

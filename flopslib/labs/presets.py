@@ -201,11 +201,8 @@ PLACES: Mapping[str, tuple[Place, ...]] = {
         Place("GPT-3, one layer", "gpt3", (GPT_ATTENTION,)),
         Place("ViT-B/16, one layer", "vit_b_16", ("layers.0.attention.self_attention",)),
         Place("LLaMA-7B, one layer", "llama_7b", ("layers.0.attention.self_attn",)),
-        Place(
-            "Llama-3-8B, one layer, with 8 heads of keys and values",
-            "llama3_8b",
-            ("layers.0.attention.self_attn",),
-        ),
+        Place("Llama-3-8B, one layer", "llama3_8b", ("layers.0.attention.self_attn",)),
+        Place("Llama-3-70B, one layer", "llama3_70b", ("layers.0.attention.self_attn",)),
     ),
     "feed_forward": (
         Place("GPT-2 small, one layer", "gpt2_small", (GPT_FFN,)),

@@ -180,13 +180,13 @@ def _usual(default: Default, symbols: Mapping[str, Any]) -> str:
     return f"{times}{symbols[default.of]}{over}"
 
 
-def _divides(letters: Letters) -> list[list[str | None]]:
+def _divides(letters: Letters) -> list[tuple[str, str, str | None]]:
     """Return triples: a divisor, its multiple, and the letter that makes up for it if given."""
     cost, letter = letters.cost, letters.letter
     stated = [(d, n, None) for d, names in cost.divides.items() for n in names]
     assumed = [(d.over, d.of, name) for name, d in cost.defaults.items() if d.over is not None]
     return [
-        [letter[divisor], letter[n], None if unless is None else letter[unless]]
+        (letter[divisor], letter[n], None if unless is None else letter[unless])
         for divisor, n, unless in [*stated, *assumed]
     ]
 
@@ -237,12 +237,12 @@ def points(cost: CostFunction, number: int, seed: str = "") -> Iterator[Point]:
         yield point
 
 
-def _divisors_first(letters: Letters, rules: list[list[str | None]]) -> list[str]:
+def _divisors_first(letters: Letters, rules: list[tuple[str, str, str | None]]) -> list[str]:
     order: list[str] = []
 
     def place(letter: str) -> None:
         for divisor, multiple, _ in rules:
-            if multiple == letter and divisor is not None:
+            if multiple == letter:
                 place(divisor)
         if letter not in order:
             order.append(letter)

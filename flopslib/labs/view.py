@@ -45,8 +45,8 @@ class Lab:
         name = html.escape(self.name, quote=True)
         return (
             f'<div class="lab" data-lab="{name}" id="lab-{name}" role="group" '
-            f'aria-label="Try it: {name}">\n{_html(self.table)}\n'
-            f'<script type="application/json">{_json(self.data)}</script>\n</div>'
+            f'aria-label="Try it: {name}">\n{html_table(self.table)}\n'
+            f'<script type="application/json">{as_json(self.data)}</script>\n</div>'
         )
 
 
@@ -113,7 +113,9 @@ def _row(cost: CostFunction, what: str, arguments: Preset) -> list[str]:
     return [what, *(text(getattr(counted, figure)) for figure in IN_THE_TABLE)]
 
 
-def _html(table: Table) -> str:
+def html_table(table: Table) -> str:
+    """Return the table that stands in a page until a script has something better."""
+
     def cells(tag: str, row: Sequence[str]) -> str:
         return "".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in row)
 
@@ -125,6 +127,7 @@ def _html(table: Table) -> str:
     )
 
 
-def _json(data: Mapping[str, Any]) -> str:
+def as_json(data: Mapping[str, Any]) -> str:
+    """Return plain values as JSON that may stand in a script element."""
     written = json.dumps(data, separators=(",", ":"), ensure_ascii=False)
     return written.replace("</", "<\\/")  # nothing in it may end the script element
