@@ -115,6 +115,33 @@ const typed = (text, name) => {
   return BigInt(digits);
 };
 
+/* A figure along one letter: for everything, or for each series; null where that is refused. */
+const along = (one, point, figure, axis, value) => {
+  const moved = { ...point, [axis]: value };
+  if (one.problem(moved)) return null;
+  const { total, steps } = one.count(moved);
+  if (!one.spec.series) return [total[figure]];
+  return Object.values(one.spec.series).map((names) => steps.filter(({ name }) => names.includes(name))
+    .reduce((sum, step) => sum + step.one[figure] * step.outputs, 0n));
+};
+
+/* Say where the first of two series begins to cost more than the second, or ceases to. */
+const crossing = (one, point, figure, axis, kept) => {
+  const [first, second] = Object.keys(one.spec.series), more = (row) => row[0] > row[1];
+  const m = one.unit(point, axis), found = [];
+  for (let n = 1; n < kept.length; n++) {
+    let [low, high] = [kept[n - 1], kept[n]];
+    if (more(low[1]) === more(high[1])) continue;
+    while (high[0] - low[0] > m) {  // halve the interval; both ends are multiples of m
+      const middle = low[0] + ((high[0] - low[0]) / m / 2n) * m, row = along(one, point, figure, axis, middle);
+      if (!row) break;
+      if (more(row) === more(low[1])) low = [middle, row]; else high = [middle, row];
+    }
+    found.push(`From ${axis} = ${grouped(high[0])} on, ${more(high[1]) ? `${first} costs more than ${second}` : `${second} costs at least as much as ${first}`}.`);
+  }
+  return found.join(" ") || `${more(kept[0][1]) ? first : second} costs more in the whole range.`;
+};
+
 // --- the plot ---------------------------------------------------------------
 
 const power = (exponent) => "10" + [...String(exponent)].map((digit) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[digit]).join("");
@@ -152,9 +179,9 @@ const plot = (frame, curves, now, label) => {
       const [cx, cy] = at(here);
       drawing.append(make("circle", { cx, cy, r: 5, style: `fill: var(${colour})` }));
     }
-    if (curves.length > 1) {
-      const [x, y] = shown[0];
-      drawing.append(make("text", { x: x + 4, y: y - 7, style: `fill: var(${colour})` }, name));
+    if (curves.length > 1) {  // its name, on the side where the others are not
+      const [x, y] = shown.at(-1), higher = curves.every((other) => other.points.at(-1)[1] <= points.at(-1)[1]);
+      drawing.append(make("text", { x: x - 8, y: higher ? Math.max(y + 2, 12) : y + 22, "text-anchor": "end", style: `fill: var(${colour})` }, name));
     }
   }
   frame.replaceChildren(drawing);
@@ -177,6 +204,7 @@ const build = (root) => {
   const spoken = make("output", { class: "lab-spoken", "aria-live": "polite", "data-output": "spoken" });
   const results = make("div", { class: "lab-figures", role: "radiogroup", "aria-label": "the count" });
   const table = make("div", { class: "lab-steps", tabindex: 0, role: "group", "aria-label": "step by step: one output × outputs" });
+  const without = make("p", { class: "lab-caption", "data-output": "without" });
   const frame = make("div", { class: "lab-plot" });
   const says = make("p", { class: "lab-caption", "data-output": "caption" });
   const against = make("select", { name: "axis", id: `${key}-axis`, onchange: () => { axis = against.value; update(); } });
@@ -216,7 +244,7 @@ const build = (root) => {
         if (refused) { error.textContent = refused; point[letter] = one.complete(point)[letter]; auto.checked = false; return; }
         fill(); update();
       } });
-      const usual = auto ? [make("label", { class: "lab-usual" }, auto, " ", ...letterNodes(letter), " = ", ...letterNodes(about.usual))] : [];
+      const usual = auto ? [make("label", { class: "lab-usual" }, auto, make("span", {}, ...letterNodes(`${letter} = ${about.usual}`)))] : [];
       const row = make("div", { class: "lab-size" },
         make("label", { for: name }, make("b", {}, ...letterNodes(letter)), " ", make("span", {}, meaning)), slider, field, ...usual, error);
       const size = { about, field, slider, error, auto, row, values: [] };
@@ -282,55 +310,33 @@ const build = (root) => {
     const row = (step) => {
       const product = step.one[figure] * step.outputs, share = whole ? Number((product * 1000n) / whole) / 10 : 0;
       const of = seriesOf(step.name), tint = of < 0 ? "--multiplication-tint" : `${COLOURS[of]}-tint`;
-      return make("tr", { "data-step": step.name, class: product ? false : "lab-nothing" },
+      return make("tr", { "data-step": step.name },
         make("th", { scope: "row" }, step.name, make("span", {}, step.unit)),
         make("td", {}, grouped(step.one[figure])), make("td", {}, `× ${grouped(step.outputs)}`), make("td", {}, `= ${grouped(product)}`),
         make("td", { style: `background-image: linear-gradient(90deg, var(${tint}) ${share}%, transparent 0)` }, `${share.toFixed(1)} %`));
     };
     const head = ["step", `${data.figures[figure]} of one output`, "× outputs", "= together", "share"];
-    table.replaceChildren(make("table", {}, make("thead", {}, make("tr", {}, ...head.map((text) => make("th", { scope: "col" }, text)))), make("tbody", {}, ...steps.map(row))));
+    const some = steps.filter((step) => step.one[figure] * step.outputs), none = steps.filter((step) => !some.includes(step));
+    table.replaceChildren(make("table", {}, make("thead", {}, make("tr", {}, ...head.map((text) => make("th", { scope: "col" }, text)))), make("tbody", {}, ...some.map(row))));
+    without.textContent = none.length ? `Without any ${data.figures[figure]}: ${none.map(({ name }) => name).join(", ")}.` : "";
   };
 
-  // the figure along one letter, for everything and for each series
-  const along = (value) => {
-    const moved = { ...point, [axis]: value };
-    if (one.problem(moved)) return null;
-    const { total, steps } = one.count(moved);
-    if (!one.spec.series) return [total[figure]];
-    return Object.values(one.spec.series).map((names) => steps.filter(({ name }) => names.includes(name))
-      .reduce((sum, step) => sum + step.one[figure] * step.outputs, 0n));
-  };
   const showPlot = () => {
     const now = one.complete(point)[axis];
-    const values = one.offered({ ...point, [axis]: now }, axis), counted = values.map(along);
+    const at = (value) => along(one, point, figure, axis, value);
+    const values = one.offered({ ...point, [axis]: now }, axis), counted = values.map(at);
     const names = Object.keys(one.spec.series || { [data.figures[figure]]: 0 });
     const kept = values.map((value, at) => [value, counted[at]]).filter(([, row]) => row);
     const curves = names.map((name, n) => ({ name, colour: one.spec.series ? COLOURS[n] : "--multiplication",
       points: kept.map(([value, row]) => [Number(value), Number(row[n])]) }));
     const drawn = kept.length > 1 && kept.some(([, row]) => row.some((y) => y > 0n));
     frame.hidden = !drawn;
-    const twice = along(2n * now), here = along(now);
+    const twice = at(2n * now), here = at(now);
     const sum = (row) => row.reduce((a, b) => a + b, 0n);
-    const growth = twice && here && sum(here) ? `Twice ${axis}: ${(Number((sum(twice) * 1000n) / sum(here)) / 1000).toFixed(2)} times the ${data.figures[figure]}. ` : "";
-    says.textContent = growth + (one.spec.series && drawn ? crossing(kept, names) : "");
+    const growth = twice && here && sum(here) ? ["Twice the ", ...letterNodes(axis), `: ${(Number((sum(twice) * 1000n) / sum(here)) / 1000).toFixed(2)} times the ${data.figures[figure]}. `] : [];
+    says.replaceChildren(...growth, one.spec.series && drawn ? crossing(one, point, figure, axis, kept) : "");
     if (drawn) plot(frame, curves, Number(now), `${data.figures[figure]} against ${axis}, from ${grouped(kept[0][0])} to ${grouped(kept.at(-1)[0])}, both on logarithmic scales. ${says.textContent}`);
   };
-  const crossing = (kept, [first, second]) => {
-    const more = (row) => row[0] > row[1];
-    const m = one.unit(point, axis), found = [];
-    for (let n = 1; n < kept.length; n++) {
-      let [low, high] = [kept[n - 1], kept[n]];
-      if (more(low[1]) === more(high[1])) continue;
-      while (high[0] - low[0] > m) {  // halve the interval; both ends are multiples of m
-        const middle = low[0] + ((high[0] - low[0]) / m / 2n) * m, row = along(middle);
-        if (!row) break;
-        if (more(row) === more(low[1])) low = [middle, row]; else high = [middle, row];
-      }
-      found.push(`From ${axis} = ${grouped(high[0])} on, ${more(high[1]) ? `${first} costs more than ${second}` : `${second} costs at least as much as ${first}`}.`);
-    }
-    return found.join(" ") || `${more(kept[0][1]) ? first : second} costs more in the whole range.`;
-  };
-
   // --- the address: what the reader chose, and nothing before a choice was made
 
   const written = () => [`of-${one.spec.name}`, ...Object.entries(point).map(([name, value]) => `${name}-${typeof value === "boolean" ? +value : value}`), `figure-${figure}`, `axis-${axis}`].join(".");
@@ -369,7 +375,7 @@ const build = (root) => {
   } }, "Copy a link to this setting");
 
   const inside = make("div", { class: "lab-inside" },
-    ...(data.functions.length > 1 ? [labelled("layer", choice)] : []), labelled("begin with", preset), controls, results, spoken, table,
+    ...(data.functions.length > 1 ? [labelled("layer", choice)] : []), labelled("begin with", preset), controls, results, spoken, table, without,
     labelled("plot against", against), frame, says, make("p", { class: "lab-foot" }, copy), note);
   root.append(inside);
   restore();
@@ -379,7 +385,9 @@ const build = (root) => {
   root.querySelector(".lab-fallback").hidden = true;
 };
 
-for (const root of document.querySelectorAll(".lab")) {
+// the tests run this file without a page
+if (typeof document === "undefined") globalThis.lab = { engine, typed, along, crossing };
+else for (const root of document.querySelectorAll(".lab")) {
   try {
     build(root);
     root.dataset.state = "ready";

@@ -18,6 +18,7 @@ import ast
 import operator
 import re
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
 from flopslib.exact import is_expression
@@ -28,6 +29,7 @@ __all__ = ["evaluate", "javascript"]
 _PLACES = {row.letter: place for place, row in enumerate(TABLE)}
 
 
+@cache
 def javascript(value: Any) -> str:
     """Write a whole number or a formula as a JavaScript expression of BigInts.
 

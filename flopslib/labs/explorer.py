@@ -104,10 +104,13 @@ class Explorer:
         return repr(self.table)
 
     def _repr_html_(self) -> str:
-        plain = Table(self.table.header, ([c.strip("`") for c in row] for row in self.table.rows))
+        rows = ([cell.strip("`") for cell in row] for row in self.table.rows)
+        table = html_table(
+            Table(self.table.header, rows, self.table.align), "models and their cost"
+        )
         return (
             f'<div class="explorer" data-first="{self.first}" id="explorer" role="group" '
-            f'aria-label="the models of the book, part by part">\n{html_table(plain)}\n'
+            f'aria-label="the models of the book, part by part">\n{table}\n'
             f'<script type="application/json">{as_json(self.data)}</script>\n</div>'
         )
 

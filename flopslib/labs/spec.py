@@ -210,7 +210,7 @@ def _texts(point: Point) -> dict[str, Any]:
 def points(cost: CostFunction, number: int, seed: str = "") -> Iterator[Point]:
     """Make up calls of a cost function that it accepts, the same ones every time.
 
-    The sizes go up to a million, so that most counts are past 2**63.
+    The sizes go up to a billion, so that most counts are past 2**63.
 
     >>> from flopslib import registered
     >>> for point in points(registered()["multihead_attention"], 9):
@@ -223,7 +223,7 @@ def points(cost: CostFunction, number: int, seed: str = "") -> Iterator[Point]:
         left_out = {letters.letter[name] for name in cost.defaults if chance.random() < 0.5}
         point: Point = {name: chance.random() < 0.5 for name in cost.flags}
         for letter in _divisors_first(letters, rules):
-            size = chance.randint(1, 2 ** chance.randint(1, 20))
+            size = chance.randint(1, 2 ** chance.randint(1, 30))
             for divisor, multiple, unless in rules:
                 if multiple == letter and (unless is None or unless in left_out):
                     size *= point.get(divisor, 1)

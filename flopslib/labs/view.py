@@ -43,9 +43,10 @@ class Lab:
 
     def _repr_html_(self) -> str:
         name = html.escape(self.name, quote=True)
+        table = html_table(self.table, "real layers and their cost")
         return (
             f'<div class="lab" data-lab="{name}" id="lab-{name}" role="group" '
-            f'aria-label="Try it: {name}">\n{html_table(self.table)}\n'
+            f'aria-label="Try it: {name}">\n{table}\n'
             f'<script type="application/json">{as_json(self.data)}</script>\n</div>'
         )
 
@@ -113,16 +114,20 @@ def _row(cost: CostFunction, what: str, arguments: Preset) -> list[str]:
     return [what, *(text(getattr(counted, figure)) for figure in IN_THE_TABLE)]
 
 
-def html_table(table: Table) -> str:
+def html_table(table: Table, label: str) -> str:
     """Return the table that stands in a page until a script has something better."""
 
-    def cells(tag: str, row: Sequence[str]) -> str:
-        return "".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in row)
+    kinds = [' class="number"' if align == "right" else "" for align in table.align]
 
-    head = cells('th scope="col"', table.header).replace('</th scope="col">', "</th>")
+    def cells(tag: str, row: Sequence[str], more: str = "") -> str:
+        entries = zip(kinds, row, strict=True)
+        return "".join(f"<{tag}{more}{kind}>{html.escape(cell)}</{tag}>" for kind, cell in entries)
+
+    head = cells("th", table.header, ' scope="col"')
     body = "\n".join(f"<tr>{cells('td', row)}</tr>" for row in table.rows)
     return (
-        f'<div class="lab-fallback"><table class="table"><thead><tr>{head}</tr></thead>\n'
+        f'<div class="lab-fallback" tabindex="0" role="group" aria-label="{html.escape(label)}">'
+        f'<table class="table"><thead><tr>{head}</tr></thead>\n'
         f"<tbody>\n{body}\n</tbody></table></div>"
     )
 
