@@ -15,6 +15,7 @@ const make = (tag, attributes = {}, ...children) => {
   return made;
 };
 const grouped = (value) => value.toLocaleString("en");
+const breakable = (digits) => digits.split(/(?<=,)/).flatMap((part) => [part, make("wbr")]);
 const letterNodes = (text) => {  // "4·d_ff / h": each letter slanted, what follows "_" set low
   return text.split(/([A-Za-z]+(?:_[A-Za-z]+)?)/).map((part, at) => {
     if (at % 2 === 0) return part;
@@ -179,10 +180,8 @@ const plot = (frame, curves, now, label) => {
       const [cx, cy] = at(here);
       drawing.append(make("circle", { cx, cy, r: 5, style: `fill: var(${colour})` }));
     }
-    if (curves.length > 1) {  // its name, on the side where the others are not
-      const [x, y] = shown.at(-1), higher = curves.every((other) => other.points.at(-1)[1] <= points.at(-1)[1]);
-      drawing.append(make("text", { x: x - 8, y: higher ? Math.max(y + 2, 12) : y + 22, "text-anchor": "end", style: `fill: var(${colour})` }, name));
-    }
+    if (curves.length > 1)  // curves rise to the right, so the upper left is free for their names
+      drawing.append(make("text", { x: left + 10, y: top + 14 + 18 * curves.findIndex((one) => one.name === name), style: `fill: var(${colour})` }, `— ${name}`));
   }
   frame.replaceChildren(drawing);
 };
@@ -298,7 +297,7 @@ const build = (root) => {
     const { total, steps } = one.count(point);
     results.replaceChildren(...figures.map(([name, label]) => make("label", {},
       make("input", { type: "radio", name: `${key}-figure`, value: name, ...(name === figure && { checked: true }), onchange: () => { figure = name; update(); results.querySelector("input:checked").focus(); } }),
-      make("span", {}, label), make("b", { "data-output": name }, grouped(total[name])))));
+      make("span", {}, label), make("b", { "data-output": name }, ...breakable(grouped(total[name]))))));
     spoken.textContent = `${grouped(total[figure])} ${data.figures[figure]}`;
     showSteps(steps, total[figure]);
     showPlot();
@@ -312,10 +311,10 @@ const build = (root) => {
       const of = seriesOf(step.name), tint = of < 0 ? "--multiplication-tint" : `${COLOURS[of]}-tint`;
       return make("tr", { "data-step": step.name },
         make("th", { scope: "row" }, step.name, make("span", {}, step.unit)),
-        make("td", {}, grouped(step.one[figure])), make("td", {}, `× ${grouped(step.outputs)}`), make("td", {}, `= ${grouped(product)}`),
-        make("td", { style: `background-image: linear-gradient(90deg, var(${tint}) ${share}%, transparent 0)` }, `${share.toFixed(1)} %`));
+        make("td", { style: `background-image: linear-gradient(90deg, var(${tint}) ${share}%, transparent 0)` }, `${share.toFixed(1)} %`),
+        make("td", {}, grouped(step.one[figure])), make("td", {}, `× ${grouped(step.outputs)}`), make("td", {}, `= ${grouped(product)}`));
     };
-    const head = ["step", `${data.figures[figure]} of one output`, "× outputs", "= together", "share"];
+    const head = ["step", "share", `${data.figures[figure]} of one output`, "× outputs", "= together"];
     const some = steps.filter((step) => step.one[figure] * step.outputs), none = steps.filter((step) => !some.includes(step));
     table.replaceChildren(make("table", {}, make("thead", {}, make("tr", {}, ...head.map((text) => make("th", { scope: "col" }, text)))), make("tbody", {}, ...some.map(row))));
     without.textContent = none.length ? `Without any ${data.figures[figure]}: ${none.map(({ name }) => name).join(", ")}.` : "";

@@ -46,7 +46,7 @@ class Lab:
         table = html_table(self.table, "real layers and their cost")
         return (
             f'<div class="lab" data-lab="{name}" id="lab-{name}" role="group" '
-            f'aria-label="Try it: {name}">\n{table}\n'
+            f'aria-label="Try it: {name.replace("_", " ")}">\n{table}\n'
             f'<script type="application/json">{as_json(self.data)}</script>\n</div>'
         )
 
