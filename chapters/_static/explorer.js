@@ -55,12 +55,11 @@ const build = (root) => {
     about.replaceChildren(make("b", { "data-output": figure }, grouped(whole)), ` ${labels[figure]}${of_all}${one_of}. `, make("code", {}, here.part.layer),
       ` → ${here.part.output}${way.length === 1 ? `, from ${model.input}` : ""}`);
     const rows = here.part.runs.map((run) => ({ run, part: parts[run.part], sum: value(parts[run.part], figure) * BigInt(run.times) }));
-    const most = rows.reduce((m, { sum }) => (sum > m ? sum : m), 1n);
     list.replaceChildren(...rows.filter(({ sum }) => sum).map(({ run, part, sum }) => {
-      const { written } = percent(sum, whole), width = Number((sum * 1000n) / most) / 10;
+      const { share, written } = percent(sum, whole);
       const inside = [make("span", { class: "explorer-name" }, spelled(run), make("small", {}, run.times > 1 ? `${run.times} alike, each ${grouped(value(part, figure))}` : part.layer)),
         make("span", { class: "explorer-sum" }, grouped(sum)), make("span", { class: "explorer-share" }, written),
-        make("span", { class: "explorer-bar", style: `width: ${width}%` })];
+        make("span", { class: "explorer-bar", style: `width: ${share}%` })];
       return make("li", { "data-part": run.first }, part.runs.length
         ? make("button", { type: "button", onclick: () => go([...path, run.first]) }, ...inside)
         : make("div", {}, ...inside, make("small", { class: "explorer-how" }, part.how)));
