@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from flopslib.book.labs import load_what_is_needed
+
 BUTTONS = ("use_repository_button", "use_issues_button", "use_edit_page_button")
 
 
@@ -23,4 +25,5 @@ def repository_buttons(app: Any, config: Any) -> None:
 def setup(app: Any) -> dict[str, bool]:
     """Register with Sphinx."""
     app.connect("config-inited", repository_buttons, priority=100)
+    app.connect("html-page-context", load_what_is_needed)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
