@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from flopslib.book import pages
+
 BUTTONS = ("use_repository_button", "use_issues_button", "use_edit_page_button")
 
 
@@ -23,4 +25,10 @@ def repository_buttons(app: Any, config: Any) -> None:
 def setup(app: Any) -> dict[str, bool]:
     """Register with Sphinx."""
     app.connect("config-inited", repository_buttons, priority=100)
+    app.connect("html-collect-pages", pages.missing_page)
+    # after the theme and the other extensions, which add to a page until priority 500
+    for handler in (pages.describe, pages.lighten, pages.mend):
+        app.connect("html-page-context", handler, priority=900)
+    for handler in (pages.remove_unused, pages.write_sitemap):
+        app.connect("build-finished", handler)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
