@@ -29,6 +29,6 @@ def setup(app: Any) -> dict[str, bool]:
     # after the theme and the other extensions, which add to a page until priority 500
     for handler in (pages.describe, pages.lighten, pages.mend):
         app.connect("html-page-context", handler, priority=900)
-    for handler in (pages.remove_unused, pages.write_sitemap):
-        app.connect("build-finished", handler)
+    app.connect("build-finished", pages.remove_unused)
+    app.connect("build-finished", pages.write_sitemap)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -64,7 +64,8 @@ def typeset(latex: str, *, display: bool = False) -> str:
 def displayed(latex: str) -> str:
     r"""Return LaTeX of a display as one formula: blank lines part it, and rows are aligned.
 
-    These are Sphinx's own rules for what stands in a display.
+    These are Sphinx's own rules for what stands in a display. Besides, the rows of an array get
+    the air between them that aligned rows have.
 
     >>> displayed("a = b")
     'a = b'
@@ -72,7 +73,11 @@ def displayed(latex: str) -> str:
     '\\begin{aligned}a &= b \\\\ c &= d\\end{aligned}'
     >>> displayed("a\n\nb")
     '\\begin{aligned}a\\\\b\\end{aligned}'
+    >>> displayed("\\begin{array}{l}\na \\\\\nb\n\\end{array}")
+    '\\begin{array}{l}\na \\\\[3pt]\nb\n\\end{array}'
     """
+    if r"\begin{array}" in latex:
+        return latex.strip().replace("\\\\\n", "\\\\[3pt]\n")
     parts = [part.strip() for part in latex.split("\n\n") if part.strip()]
     rows = [_aligned(part) if r"\\" in part else part for part in parts]
     return rows[0] if len(rows) == 1 else _aligned(r"\\".join(rows))

@@ -112,7 +112,7 @@ def describe(app: Any, page: str, template: str, context: dict[str, Any], tree: 
 
 
 #: What ``_static/card.png`` shows.
-CARD = "Three inputs joined to two outputs by six weights, with every product written out"
+CARD = "Two outputs, each written out as the sum of three products and a bias"
 
 
 def _meta(key: str, name: str, value: str) -> str:
@@ -165,7 +165,7 @@ def mend(app: Any, page: str, template: str, context: dict[str, Any], tree: Any)
         module = page.removeprefix("_modules/").replace("/", ".")
 
         def documented(link: re.Match[str]) -> str:
-            full = f"{module}.{link[1].rpartition('.')[2]}"
+            full = f"{module}.{link[1].removeprefix('flopslib.')}"
             return link[0] if link[1] in names or full not in names else f'#{full}"'
 
         body = re.sub(r'#(flopslib[\w.]*)"', documented, body)

@@ -95,9 +95,7 @@ class Reader:
         return self.page
 
     def wear(self, theme):
-        self.page.evaluate(
-            "theme => { document.documentElement.dataset.theme = theme; }", theme
-        )
+        self.page.evaluate("theme => { document.documentElement.dataset.theme = theme; }", theme)
 
     def inspect(self, path):
         """Open a page and complain about it at both widths and in both themes."""

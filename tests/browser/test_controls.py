@@ -40,7 +40,10 @@ def test_the_theme_is_switched_and_kept(reader):
 
 @pytest.mark.parametrize(
     ("toggle", "menu"),
-    [(".primary-toggle", "#pst-primary-sidebar-modal"), (".secondary-toggle", "#pst-secondary-sidebar-modal")],
+    [
+        (".primary-toggle", "#pst-primary-sidebar-modal"),
+        (".secondary-toggle", "#pst-secondary-sidebar-modal"),
+    ],
 )
 def test_a_menu_of_the_phone_opens_and_closes(reader, toggle, menu):
     page = reader.open("chapters/linear.html", width=390)

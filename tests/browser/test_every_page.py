@@ -1,6 +1,7 @@
 """Every page as readers see it: both themes, a screen and a phone, and nobody else to ask."""
 
 import pytest
+
 from conftest import PAGES
 
 PUBLISHED = sorted(
