@@ -1,4 +1,4 @@
-# make book | test | check | serve | clean        (see README.md)
+# make book | test | test-browser | check | serve | clean        (see README.md)
 # make notebooks | format | lock | record | bench | peers | mutants  (see CONTRIBUTING.md)
 
 PYTHON ?= python3
@@ -11,13 +11,17 @@ export JUPYTER_PREFER_ENV_PATH := 1
 export PYTHONNOUSERSITE := 1
 unexport PYTHONPATH
 
-.PHONY: book test check serve clean notebooks format lock record bench peers mutants assignments grade
+.PHONY: book test test-browser check serve clean notebooks format lock record bench peers mutants assignments grade
 
 book: $(INSTALLED)
 	$(BIN)/python -m flopslib.book.build
 
 test: book
 	$(BIN)/python -m pytest
+
+# look at every page with Debian's chromium, and operate it with the keyboard
+test-browser: book
+	$(BIN)/python -m pytest tests/browser
 
 check: $(INSTALLED)
 	$(BIN)/ruff check .
