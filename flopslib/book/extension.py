@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
+
+from flopslib.roles import IN_THE_BOOK
 
 BUTTONS = ("use_repository_button", "use_issues_button", "use_edit_page_button")
 
@@ -22,5 +25,8 @@ def repository_buttons(app: Any, config: Any) -> None:
 
 def setup(app: Any) -> dict[str, bool]:
     """Register with Sphinx."""
+    os.environ[IN_THE_BOOK] = "1"  # for the kernels that it starts
+    app.setup_extension("flopslib.book.downloads")
+    app.setup_extension("flopslib.book.launch")
     app.connect("config-inited", repository_buttons, priority=100)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
