@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from flopslib.book.notebooks import NOTEBOOK_METADATA, read
-from flopslib.book.plain import Book, NoPlainForm, plain
+from flopslib.book.plain import Book, NoPlainFormError, plain
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = "notebooks"
@@ -93,9 +93,7 @@ def pages(root: Path = ROOT) -> dict[str, Path]:
     names = [contents["root"], *chapters]
     return {
         name: next(
-            path
-            for suffix in (".ipynb", ".md")
-            if (path := root / f"{name}{suffix}").exists()
+            path for suffix in (".ipynb", ".md") if (path := root / f"{name}{suffix}").exists()
         )
         for name in names
     }
@@ -142,7 +140,7 @@ def write_notebooks(folder: Path, source: Source, root: Path = ROOT) -> list[Pat
     """Write every chapter as a plain notebook; return their paths.
 
     Raises:
-        NoPlainForm: something in a chapter cannot be said in plain Markdown yet.
+        NoPlainFormError: something in a chapter cannot be said in plain Markdown yet.
     """
     import nbformat
 
@@ -236,7 +234,7 @@ def publish(app: Any, exception: Exception | None) -> None:
     )
     try:
         notebooks = write_notebooks(folder, source, root)
-    except NoPlainForm as fault:
+    except NoPlainFormError as fault:
         raise ExtensionError(str(fault)) from fault
     write_archive(folder / ARCHIVE, [*notebooks, wheel])
 
@@ -301,7 +299,7 @@ def main(arguments: list[str] | None = None) -> int:
     wheel = "" if given.installed else build_wheel(given.folder).name
     try:
         written = write_notebooks(given.folder, Source(wheel, installed=given.installed))
-    except NoPlainForm as fault:
+    except NoPlainFormError as fault:
         print(fault, file=sys.stderr)
         return 1
     print(f"wrote {len(written)} notebooks into {given.folder}")

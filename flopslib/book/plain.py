@@ -19,8 +19,14 @@ from typing import Any
 OPENING = re.compile(r"^(?P<fence>`{3,}|:{3,})(?:\{(?P<name>[\w:-]+)\}[ ]*(?P<argument>.*))?")
 OPTION = re.compile(r"^:[\w-]+:")
 TARGET = re.compile(r"^\([\w-]+\)=$")
-ROLE = re.compile(r"\{(?P<name>[\w:]+)\}`(?P<body>[^`]+)`")
-LINK = re.compile(r"(?<!!)\[(?P<text>[^\]]+)\]\((?P<target>[\w./-]+)\)")
+# code first, so that a role in it is left as it is
+MARKUP = re.compile(
+    r"(?P<block>^(?P<mark>`{3,}).*?^(?P=mark)[ ]*$)"
+    r"|\{(?P<name>[\w:]+)\}`(?P<body>[^`]+)`"
+    r"|(?P<span>(?<!`)(?P<ticks>`+)(?!`).*?(?<!`)(?P=ticks)(?!`))"
+    r"|(?<!!)\[(?P<text>[^\]]+)\]\((?P<target>[\w./-]+)\)",
+    flags=re.MULTILINE | re.DOTALL,
+)
 WITH_TARGET = re.compile(r"^(?P<text>.*\S)\s*<(?P<target>[^<>]+)>$", flags=re.DOTALL)
 
 #: Directives whose body is Markdown and stands apart from the text around it.
@@ -42,7 +48,7 @@ class Book:
     address: Callable[[str], str | None]
 
 
-class NoPlainForm(ValueError):
+class NoPlainFormError(ValueError):
     """Something in a chapter cannot be said in plain Markdown yet."""
 
 
@@ -80,7 +86,7 @@ def plain(notebook: Any, page: str, book: Book) -> tuple[list[dict[str, Any]], l
         book: what it refers to.
 
     Raises:
-        NoPlainForm: a directive or a role has no plain form here.
+        NoPlainFormError: a directive or a role has no plain form here.
     """
     chapter = _Chapter(page, book, glued(notebook))
     for cell in notebook["cells"]:
@@ -148,10 +154,12 @@ def _read(source: str, chapter: _Chapter) -> None:
             titled = [f"**{argument}**", ""] if name == "admonition" else []
             lines += [f"> {line}".rstrip() for line in [*titled, *body]]
         else:
-            raise NoPlainForm(_missing(chapter, "directive", name))
+            raise NoPlainFormError(_missing(chapter, "directive", name))
         for inner in map(OPENING.match, body):
             if inner and inner["name"]:
-                raise NoPlainForm(_missing(chapter, "directive inside another,", inner["name"]))
+                raise NoPlainFormError(
+                    _missing(chapter, "directive inside another,", inner["name"])
+                )
     _write(lines, chapter)
 
 
@@ -161,7 +169,7 @@ def _missing(chapter: _Chapter, what: str, name: str) -> str:
 
 def _taken(at: list[str], fence: str, *, closing: bool = False) -> list[str]:
     """Take the lines up to the fence off the front of a list, and the fence with them."""
-    taken = []
+    taken: list[str] = []
     while at:
         line = at.pop(0)
         if line.strip() == fence:
@@ -172,9 +180,16 @@ def _taken(at: list[str], fence: str, *, closing: bool = False) -> list[str]:
 
 def _write(lines: list[str], chapter: _Chapter) -> None:
     text = re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
-    text = ROLE.sub(lambda role: _said(role["name"], role["body"], chapter), text)
-    text = LINK.sub(lambda link: _linked(link["text"], link["target"], chapter, link[0]), text)
+    text = MARKUP.sub(lambda found: _marked(found, chapter), text)
     chapter.add({"cell_type": "markdown", "source": text})
+
+
+def _marked(found: re.Match[str], chapter: _Chapter) -> str:
+    if found["name"]:
+        return _said(found["name"], found["body"], chapter)
+    if found["text"]:
+        return _linked(found["text"], found["target"], chapter, found[0])
+    return found[0]
 
 
 def _said(name: str, body: str, chapter: _Chapter) -> str:
@@ -192,7 +207,7 @@ def _said(name: str, body: str, chapter: _Chapter) -> str:
     if name == "term":
         titled = WITH_TARGET.match(body)
         return titled["text"] if titled else body
-    raise NoPlainForm(_missing(chapter, "role", name))
+    raise NoPlainFormError(_missing(chapter, "role", name))
 
 
 def _linked(text: str, target: str, chapter: _Chapter, otherwise: str) -> str:
