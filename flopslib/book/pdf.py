@@ -54,6 +54,7 @@ PREAMBLE = r"""
 \usepackage{newunicodechar}
 \newunicodechar{ᵀ}{\textsuperscript{T}}
 \setlength{\tabcolsep}{4pt}
+\newcommand{\tablespacing}{\renewcommand{\arraystretch}{1.25}}
 \sphinxsetup{VerbatimColor={gray}{0.95}, VerbatimBorderColor={gray}{0.95}}
 \newenvironment{sphinxclasscell_output}{%
   \sphinxsetup{VerbatimColor={gray}{1}, VerbatimBorderColor={gray}{0.8}}}{}
@@ -173,8 +174,12 @@ def _table(tag: Any) -> Any:
 def _entry(cell: Any) -> Any:
     from docutils import nodes
 
-    classes = ["text-right"] if "number" in (cell.get("class") or []) else []
-    return nodes.entry("", _paragraph(cell), classes=classes)
+    paragraph = _paragraph(cell)
+    if "number" not in (cell.get("class") or []):
+        return nodes.entry("", paragraph)
+    for text in list(paragraph.findall(nodes.Text)):
+        text.parent.replace(text, nodes.Text(text.replace(" ", "\N{NO-BREAK SPACE}")))
+    return nodes.entry("", paragraph, classes=["text-right"])
 
 
 DIGIT = 4.1  # points, in the size of the tables
@@ -281,6 +286,17 @@ def arrange(document: Any, captions: list[str | None]) -> None:
         book.insert(book.index(part), heading)
 
 
+def leave_out_empty_chapters(document: Any) -> None:
+    """Leave out a page whose list of references LaTeX sets by itself, under its own heading."""
+    from docutils import nodes
+    from sphinx.addnodes import start_of_file
+
+    for page in list(document.findall(start_of_file)):
+        section = next(page.findall(nodes.section))
+        if not any(node.astext().strip() for node in section if not isinstance(node, nodes.title)):
+            page.parent.remove(page)
+
+
 def gather_solutions(document: Any) -> None:
     """Move the solutions of each chapter to its end, where nobody reads them by accident."""
     from docutils import nodes
@@ -325,7 +341,7 @@ def lay_out_tables(document: Any) -> None:
     from sphinx.addnodes import tabular_col_spec
 
     for table in list(document.findall(nodes.table)):
-        before = nodes.raw("", r"\begingroup\footnotesize", format="latex")
+        before = nodes.raw("", r"\begingroup\footnotesize\tablespacing", format="latex")
         after = nodes.raw("", r"\endgroup", format="latex")
         spec = tabular_col_spec(spec=columns(table))
         table.replace_self([before, spec, table, after])
@@ -336,7 +352,10 @@ def respell(document: Any) -> None:
     from docutils import nodes
 
     for formula in document.findall(lambda node: isinstance(node, nodes.math | nodes.math_block)):
-        formula.children = [nodes.Text(for_latex(formula.astext()))]
+        spelt = for_latex(formula.astext())
+        if isinstance(formula.parent.parent, nodes.entry):  # a table is set small
+            spelt = spelt.replace(r"\frac{", r"\dfrac{")
+        formula.children = [nodes.Text(spelt)]
     for text in list(document.findall(nodes.Text)):
         inside = text.parent
         if isinstance(inside, nodes.math | nodes.math_block | nodes.literal_block | nodes.raw):
@@ -349,13 +368,14 @@ def setup(app: Any) -> dict[str, bool]:
     """Register with Sphinx; only the build of the PDF does."""
     from sphinx.transforms.post_transforms import SphinxPostTransform
 
-    class ForLatex(SphinxPostTransform):  # type: ignore[misc]
+    class ForLatex(SphinxPostTransform):
         default_priority = 900
         formats = ("latex",)
 
         def run(self, **options: Any) -> None:
             captions = [tree.caption for tree in app.config.external_site_map.root.subtrees]
             list_cards(self.document)
+            leave_out_empty_chapters(self.document)
             gather_solutions(self.document)
             lay_out_tables(self.document)
             arrange(self.document, captions)
@@ -371,6 +391,7 @@ def settings() -> dict[str, Any]:
 
     import flopslib
 
+    config: dict[str, Any]
     config, _ = get_final_config(
         user_yaml=ROOT / "_config.yml",
         sourcedir=ROOT,
