@@ -28,7 +28,7 @@ LATEX = BUILD / "latex"
 NAME = "counting-flops"
 PDF = BUILD / "pdf" / f"{NAME}.pdf"
 
-TEXT_WIDTH = 450  # points
+TEXT_WIDTH, TALLEST = 450, 400  # points
 #: Debian's packages, and what shows that each is there.
 PACKAGES = {
     "texlive-xetex": "xelatex",
@@ -53,11 +53,15 @@ PREAMBLE = r"""
 \AtBeginDocument{\addto\captionsenglish{\renewcommand{\contentsname}{Contents}}}
 \usepackage{newunicodechar}
 \newunicodechar{ᵀ}{\textsuperscript{T}}
+\usepackage{etoolbox,needspace}
+\AtBeginEnvironment{sphinxadmonition}{\needspace{7\baselineskip}}
 \setlength{\tabcolsep}{4pt}
+\newcommand{\roomy}{\vrule width 0pt height 13pt depth 9pt}
 \newcommand{\tablespacing}{\renewcommand{\arraystretch}{1.25}}
 \sphinxsetup{VerbatimColor={gray}{0.95}, VerbatimBorderColor={gray}{0.95}}
 \newenvironment{sphinxclasscell_output}{%
-  \sphinxsetup{VerbatimColor={gray}{1}, VerbatimBorderColor={gray}{0.8}}}{}
+  \sphinxsetup{VerbatimColor={gray}{1}, VerbatimBorderColor={gray}{0.8}}%
+  \abovedisplayskip=0pt \abovedisplayshortskip=0pt}{\par}
 \newenvironment{sphinxclassopening}{\begin{quote}\itshape}{\end{quote}}
 \newenvironment{sphinxclasstakeaway}{\begin{quote}\bfseries}{\end{quote}}
 \emergencystretch=3em
@@ -107,9 +111,10 @@ def figure(svg: str, folder: Path) -> Any:
     from flopslib.book.inline_svg import element
 
     caption, alt = unescape(element(svg, "title")), unescape(element(svg, "desc"))
-    box = re.search(r'viewBox="[-\d.]+ [-\d.]+ ([\d.]+) [\d.]+"', svg)
-    points = min(float(box[1]) if box else TEXT_WIDTH, TEXT_WIDTH)
-    image = nodes.image(uri=drawing(svg, folder), alt=alt, width=f"{points:.0f}pt")
+    box = re.search(r'viewBox="[-\d.]+ [-\d.]+ ([\d.]+) ([\d.]+)"', svg)
+    width, height = (float(box[1]), float(box[2])) if box else (TEXT_WIDTH, 1)
+    scale = min(0.85, TEXT_WIDTH / width, TALLEST / height)
+    image = nodes.image(uri=drawing(svg, folder), alt=alt, width=f"{width * scale:.0f}pt")
     return nodes.figure("", image, nodes.caption("", caption), align="center")
 
 
@@ -174,6 +179,8 @@ def _table(tag: Any) -> Any:
 def _entry(cell: Any) -> Any:
     from docutils import nodes
 
+    if not cell.get_text().strip():
+        return nodes.entry()
     paragraph = _paragraph(cell)
     if "number" not in (cell.get("class") or []):
         return nodes.entry("", paragraph)
@@ -182,7 +189,7 @@ def _entry(cell: Any) -> Any:
     return nodes.entry("", paragraph, classes=["text-right"])
 
 
-DIGIT = 4.1  # points, in the size of the tables
+DIGIT = 4.3  # points, in the size of the tables
 GAP = 8.5  # points, between two columns
 
 
@@ -224,7 +231,7 @@ def _words(entry: Any) -> list[float]:
                 r"\\frac\{(.*?)\}\{(.*?)\}", lambda f: max(f[1], f[2], key=len), str(text)
             )
             flat = re.sub(r"\\textcolor\{#\w+\}|\\[a-zA-Z]+|[{}_^$ ]", "", flat)
-            wide.append(_width(flat) * 1.1)
+            wide.append(_width(flat) * 0.95)
         else:
             mono = 1.2 if isinstance(text.parent, nodes.literal) else 1.0
             wide += [_width(word) * mono for word in text.split(" ")]
@@ -232,7 +239,7 @@ def _words(entry: Any) -> list[float]:
 
 
 def _width(word: str) -> float:
-    return sum(1.5 if letter.isupper() else 1 for letter in word)
+    return sum(1.5 if letter.isupper() else 1.15 if letter == "×" else 1 for letter in word)
 
 
 # --- words and colours -----------------------------------------------------------------
@@ -353,8 +360,9 @@ def respell(document: Any) -> None:
 
     for formula in document.findall(lambda node: isinstance(node, nodes.math | nodes.math_block)):
         spelt = for_latex(formula.astext())
-        if isinstance(formula.parent.parent, nodes.entry):  # a table is set small
-            spelt = spelt.replace(r"\frac{", r"\dfrac{")
+        if r"\frac{" in spelt and isinstance(formula.parent.parent, nodes.entry):
+            # a table is set small, and its rows are low
+            spelt = spelt.replace(r"\frac{", r"\dfrac{") + r"\roomy"
         formula.children = [nodes.Text(spelt)]
     for text in list(document.findall(nodes.Text)):
         inside = text.parent
