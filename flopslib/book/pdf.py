@@ -230,6 +230,9 @@ def _words(entry: Any) -> list[float]:
             flat = re.sub(
                 r"\\frac\{(.*?)\}\{(.*?)\}", lambda f: max(f[1], f[2], key=len), str(text)
             )
+            flat = re.sub(
+                r"_\{\\text\{(.*?)\}\}", lambda f: f[1][: len(f[1]) * 2 // 3].lower(), flat
+            )
             flat = re.sub(r"\\textcolor\{#\w+\}|\\[a-zA-Z]+|[{}_^$ ]", "", flat)
             wide.append(_width(flat) * 0.95)
         else:
@@ -258,6 +261,8 @@ def for_latex(mathematics: str) -> str:
         lambda colour: rf"\textcolor[HTML]{{{colour[1].upper()}}}",
         mathematics,
     )
+    if r"\begin{array}" in coloured:  # a box or a fraction would touch the next row
+        coloured = re.sub(r"\\\\(?![\[\\])", r"\\\\[3pt]", coloured)
     return CHINESE.sub(lambda words: rf"\zh{{{words[0]}}}", coloured)
 
 
