@@ -8,9 +8,9 @@ import pytest
 from flopslib.book.kernels import environment
 from flopslib.book.notebooks import DROPPED
 
-# they need packages that the tests do without, or a while: see `make peers`, `make mutants`
-# and `make bench`
-collect_ignore = ["tests/bench", "tests/mutants", "tests/peers"]
+# they need what the tests do without, or a while: see `make peers`, `make mutants`,
+# `make bench` and `make pdf`
+collect_ignore = ["tests/bench", "tests/mutants", "tests/pdf", "tests/peers"]
 # they need a browser, and are run by name: see `make test-browser`
 BROWSER = "tests/browser"
 

@@ -53,7 +53,7 @@ def sources() -> dict[str, str]:
     )
     texts = _files("chapters/**/*", "index.md", "_config.yml", "_toc.yml")
     # what makes pages out of chapters is no part of what the chapters count
-    making = _files("flopslib/book/**/*", "vendor/**/*")
+    making = _files("flopslib/book/**/*")
     counting = set(_files("flopslib/**/*", "pyproject.toml")) - set(making)
     return {
         "pages": _digest([*texts, *making]),

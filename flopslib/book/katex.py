@@ -1,9 +1,9 @@
 r"""Formulas are typeset when the book is built, so a page brings none of the machinery for it.
 
-KaTeX is a JavaScript library. ``vendor/katex`` holds its files, and V8, which runs inside Python
-through mini-racer, executes them: a builder needs neither Node.js nor a network, and a reader
-needs no script. The page holds each formula twice, as KaTeX's own HTML for the eye and as MathML,
-with the LaTeX it came from, for screen readers and for copying.
+KaTeX is a JavaScript library. ``vendor/katex`` beside this module has its files, and V8, which
+runs inside Python through mini-racer, executes them: a builder needs neither Node.js nor a
+network, and a reader needs no script. The page holds each formula twice, as KaTeX's own HTML for
+the eye and as MathML, with the LaTeX it came from, for screen readers and for copying.
 
 KaTeX is strict here. What it does not know is a warning that names the place, and the book is
 built with warnings as errors. Should KaTeX or mini-racer ever fall away, take this module and
@@ -21,7 +21,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-VENDOR = Path(__file__).resolve().parents[2] / "vendor" / "katex"
+VENDOR = Path(__file__).resolve().parent / "vendor" / "katex"
 STYLE = "katex/katex.css"
 OPTIONS = {"strict": "error", "throwOnError": True}
 
