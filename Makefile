@@ -1,4 +1,4 @@
-# make book | test | check | serve | clean        (see README.md)
+# make book | test | test-browser | check | serve | pdf | clean    (see README.md)
 # make notebooks | format | lock | record | bench | peers | mutants  (see CONTRIBUTING.md)
 
 PYTHON ?= python3
@@ -11,7 +11,7 @@ export JUPYTER_PREFER_ENV_PATH := 1
 export PYTHONNOUSERSITE := 1
 unexport PYTHONPATH
 
-.PHONY: book test check serve clean notebooks format lock record bench peers mutants assignments grade
+.PHONY: book test test-browser check serve clean notebooks format lock record bench peers mutants assignments grade pdf
 
 book: $(INSTALLED)
 	$(BIN)/python -m flopslib.book.build
@@ -19,12 +19,21 @@ book: $(INSTALLED)
 test: book
 	$(BIN)/python -m pytest
 
+# look at every page with Debian's chromium, and operate it with the keyboard
+test-browser: book
+	$(BIN)/python -m pytest tests/browser
+
 check: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m flopslib.book.notebooks --check chapters/*.ipynb
 	$(BIN)/python -m flopslib.book.prose --check
+
+# the whole book as one PDF, and a test that it has all that the pages have; needs TeX
+pdf: book
+	$(BIN)/python -m flopslib.book.pdf
+	$(BIN)/python -m pytest --noconftest tests/pdf
 
 serve: book
 	$(BIN)/python -m http.server --directory _build/html 8000

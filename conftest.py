@@ -8,14 +8,18 @@ import pytest
 from flopslib.book.kernels import environment
 from flopslib.book.notebooks import DROPPED
 
-# they need packages that the tests do without, or a while: see `make peers`, `make mutants`
-# and `make bench`
-collect_ignore = ["tests/bench", "tests/mutants", "tests/peers"]
+# they need what the tests do without, or a while: see `make peers`, `make mutants`,
+# `make bench` and `make pdf`
+collect_ignore = ["tests/bench", "tests/mutants", "tests/pdf", "tests/peers"]
+# they need a browser, and are run by name: see `make test-browser`
+BROWSER = "tests/browser"
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Keep a user's IPython start-up files out of the chapters."""
     os.environ.update(environment(Path(config.rootpath) / "_build"))
+    if not any(BROWSER in argument for argument in config.args):
+        collect_ignore.append(BROWSER)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -250,6 +250,7 @@ def _listed(lines: list[str]) -> str:
 
 
 def _heading(words: str) -> str:
+    words = words.replace("×", r"$\times$")  # a sign of mathematics, also amid words
     return rf"\rlap{{\textbf{{{words}}}}} &"
 
 

@@ -246,7 +246,7 @@ def _of(node: Node) -> str:
 def _branches(indent: str, node: Node, depth: int | None) -> Iterator[tuple[str, str, Node]]:
     if depth == 0:
         return
-    alike = [list(run) for _, run in groupby(_named_parts(node), key=lambda part: id(part[1]))]
+    alike = [list(run) for _, run in groupby(named_parts(node), key=lambda part: id(part[1]))]
     for at, run in enumerate(alike):
         last = at == len(alike) - 1
         (first, part), (end, _) = run[0], run[-1]
@@ -256,13 +256,14 @@ def _branches(indent: str, node: Node, depth: int | None) -> Iterator[tuple[str,
         yield from _branches(indent + ("   " if last else "│  "), part, deeper)
 
 
-def _named_parts(node: Node) -> Iterator[tuple[str, Node]]:
+def named_parts(node: Node) -> Iterator[tuple[str, Node]]:
+    """Yield the parts of a layer by name, what is inside a nameless part among them."""
     for name, part in node.parts:
         # a nameless part, such as the body of a residual block, is no branch of its own
         if name or not part.parts:
             yield name or type(part.layer).__name__, part
         else:
-            yield from _named_parts(part)
+            yield from named_parts(part)
 
 
 def records(report: Report) -> list[dict[str, Any]]:

@@ -23,6 +23,7 @@ from flopslib.rendering import (
     terms_latex,
     text,
 )
+from flopslib.roles import readable
 from flopslib.symbolic import formula
 
 #: An approximation is called good while it misses no more than this share.
@@ -52,7 +53,7 @@ class Table:
         return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
     def _repr_markdown_(self) -> str:
-        return repr(self)
+        return readable(repr(self))
 
 
 def comparison(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:

@@ -1,8 +1,10 @@
 """The built pages: fresh, complete, and asking nobody else for anything."""
 
+import gzip
 import html
 import json
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -34,6 +36,7 @@ def fresh():
     assert build.is_fresh(), "the pages are not those of the present sources: run make book"
 
 
+@cache
 def soup(page):
     return BeautifulSoup((PAGES / f"{page}.html").read_text(), "html.parser")
 
@@ -49,8 +52,8 @@ def test_every_chapter_is_in_the_table_of_contents():
 def test_nothing_else_is_published():
     built = {str(path.relative_to(PAGES).with_suffix("")) for path in PAGES.rglob("*.html")}
     extra = {page for page in built - set(toc()) if not page.startswith(("_modules", "_static"))}
-    assert extra <= {"genindex", "py-modindex", "search"}
-    assert not list(PAGES.rglob("*.ipynb"))
+    assert extra <= {"404", "genindex", "py-modindex", "search"}
+    assert {path.parent for path in PAGES.rglob("*.ipynb")} == {PAGES / "notebooks"}
     assert not (PAGES / "_sources").exists()
 
 
@@ -81,12 +84,69 @@ def test_what_the_page_loads_is_there(page):
             assert (folder / target).exists(), tag
 
 
+#: What a reader's first page may weigh, compressed.
+MOST_BYTES = 500_000
+
+
+@every_page
+def test_the_first_page_is_light(page):
+    document = soup(page)
+    folder = (PAGES / page).parent
+    named = {tag.get("src") or tag.get("href") for tag in document.select("script[src], img[src]")}
+    named |= {tag["href"] for tag in document.select("link[rel~=stylesheet], link[rel~=icon]")}
+    files = [PAGES / f"{page}.html", *(folder / name.partition("?")[0] for name in named)]
+    if document.select(".katex"):  # each of the fonts that a formula may need
+        files += (PAGES / "_static" / "katex" / "fonts").iterdir()
+    assert sum(len(gzip.compress(file.read_bytes())) for file in files) < MOST_BYTES
+
+
+@every_page
+def test_every_formula_is_typeset(page):
+    formulas = soup(page).select(".math")
+    assert all(formula.select_one(".katex .katex-html") for formula in formulas)
+    assert not soup(page).select(".katex-error, mjx-container")
+    text = " ".join(part.get_text() for part in soup(page).select("article p, article td"))
+    assert not re.search(r"\\\(|\\\[|\$\$", text)
+
+
+@every_page
+def test_the_page_describes_itself(page):
+    described = soup(page).select_one('meta[name="description"]')["content"]
+    assert 40 < len(described) <= 200
+    assert len(soup(page).title.get_text()) > 10
+
+
+def test_no_two_pages_have_one_title_or_description():
+    titles = [soup(page).title.get_text() for page in toc()]
+    described = [soup(page).select_one('meta[name="description"]')["content"] for page in toc()]
+    assert len(set(titles)) == len(set(described)) == len(toc())
+
+
+def test_the_card_has_the_size_that_its_tag_says():
+    start = (PAGES / "_static" / "card.png").read_bytes()[:24]
+    assert (int.from_bytes(start[16:20]), int.from_bytes(start[20:24])) == (1200, 630)
+
+
+def test_every_icon_is_drawn():
+    drawn = (PAGES / "_static" / "icons.css").read_text()
+    used = {
+        name
+        for page in toc()
+        for icon in soup(page).select("[class*=fa-]")
+        for name in icon["class"]
+        if name.startswith("fa-") and name not in {"fa-solid", "fa-lg"}
+    }
+    assert used
+    assert all(f".{name} {{" in drawn for name in used)
+
+
 def test_the_style_sheet_asks_nobody_else():
     assert "http" not in (PAGES / "_static" / "book.css").read_text()
 
 
 def mathematics(page):
-    return " ".join(tag.get_text() for tag in soup(page).select(".math"))
+    latex = " ".join(tag.get_text() for tag in soup(page).select(".math annotation"))
+    return latex.replace("[3pt]", "")  # the page's own distance between rows
 
 
 def squeezed(latex):
@@ -189,6 +249,17 @@ def test_prose_and_glue_left_nothing_unresolved():
         assert "{glue" not in text
         assert "{cite" not in text
         assert "{doc" not in text
+
+
+def test_a_change_of_what_makes_pages_runs_no_notebook_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(build, "ROOT", tmp_path)
+    (tmp_path / "flopslib" / "book" / "templates").mkdir(parents=True)
+    (tmp_path / "flopslib" / "book" / "templates" / "layout.html").write_text("one")
+    one = build.sources()
+    (tmp_path / "flopslib" / "book" / "templates" / "layout.html").write_text("another")
+    two = build.sources()
+    assert one["numbers"] == two["numbers"]
+    assert one["pages"] != two["pages"]
 
 
 def test_a_change_of_the_library_makes_the_pages_stale(tmp_path, monkeypatch):

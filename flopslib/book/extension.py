@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
+
+from flopslib.book import pages
+from flopslib.book.labs import load_what_is_needed
+from flopslib.roles import IN_THE_BOOK
 
 BUTTONS = ("use_repository_button", "use_issues_button", "use_edit_page_button")
 
@@ -22,5 +27,15 @@ def repository_buttons(app: Any, config: Any) -> None:
 
 def setup(app: Any) -> dict[str, bool]:
     """Register with Sphinx."""
+    os.environ[IN_THE_BOOK] = "1"  # for the kernels that it starts
+    app.setup_extension("flopslib.book.downloads")
+    app.setup_extension("flopslib.book.launch")
     app.connect("config-inited", repository_buttons, priority=100)
+    app.connect("html-page-context", load_what_is_needed)
+    app.connect("html-collect-pages", pages.missing_page)
+    # after the theme and the other extensions, which add to a page until priority 500
+    for handler in (pages.describe, pages.lighten, pages.mend):
+        app.connect("html-page-context", handler, priority=900)
+    app.connect("build-finished", pages.remove_unused)
+    app.connect("build-finished", pages.write_sitemap)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from flopslib.roles import IN_THE_BOOK
+
 # a cell's output is sent when the cell ends, not in pieces that a timer cuts
 CONFIG = """\
 from ipykernel.iostream import OutStream
@@ -19,4 +21,4 @@ def environment(folder: Path) -> dict[str, str]:
     profile = folder / "ipython" / "profile_default"
     profile.mkdir(parents=True, exist_ok=True)
     (profile / "ipython_kernel_config.py").write_text(CONFIG)
-    return os.environ | {"IPYTHONDIR": str(profile.parent)}
+    return os.environ | {"IPYTHONDIR": str(profile.parent), IN_THE_BOOK: "1"}

@@ -1,0 +1,34 @@
+// A table, a formula or code that is wider than its frame scrolls inside it. Such a frame takes
+// the focus, so that the arrow keys can scroll it, and has a name; one that does not scroll has
+// neither, and costs no press of the tab key.
+
+const KINDS = {
+  "div.math": "Formula",
+  "pre": "Code",
+  ".pst-scrollable-table-container, .cell_output > .output": "Table",
+};
+
+const names = new Map();
+
+function name(frame) {
+  if (frame.scrollWidth > frame.clientWidth + 1) {
+    frame.tabIndex = 0;
+    frame.setAttribute("role", "region");
+    frame.setAttribute("aria-label", names.get(frame));
+  } else if (frame.getAttribute("role") === "region") {
+    frame.removeAttribute("tabindex");
+    frame.removeAttribute("role");
+    frame.removeAttribute("aria-label");
+  }
+}
+
+addEventListener("load", () => {
+  const resized = new ResizeObserver(changes => changes.forEach(({ target }) => name(target)));
+  for (const [selector, kind] of Object.entries(KINDS)) {
+    document.querySelectorAll(selector).forEach((frame, at) => {
+      names.set(frame, `${kind} ${at + 1}, scrolls sideways`);
+      resized.observe(frame);
+    });
+  }
+  document.fonts.ready.then(() => [...names.keys()].forEach(name));
+});
