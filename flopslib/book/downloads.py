@@ -223,6 +223,8 @@ def publish(app: Any, exception: Exception | None) -> None:
     from sphinx.errors import ExtensionError
 
     root, folder = Path(app.srcdir), Path(app.outdir) / FOLDER
+    if not (root / "pyproject.toml").exists():  # a book without a library, such as a test's
+        return
     options = app.config.html_theme_options
     shutil.rmtree(folder, ignore_errors=True)
     wheel = build_wheel(folder, root)
