@@ -45,9 +45,9 @@ def tool_spread(subjects: Sequence[str]) -> Picture:
                       markeredgecolor=BLUE, markeredgewidth=1.2)  # fmt: skip
             low, high = _ends(ratios)
             if values[0] < 1 / far:
-                axes.text(values[0], at - 0.22, low, ha="left", va="bottom", fontsize=8.5)
+                axes.text(values[0], at - 0.22, low, ha="left", va="bottom", fontsize=9)
             if values[-1] > far:
-                axes.text(values[-1], at - 0.22, high, ha="right", va="bottom", fontsize=8.5)
+                axes.text(values[-1], at - 0.22, high, ha="right", va="bottom", fontsize=9)
         axes.axvline(1, color=INK, linewidth=1, linestyle=":", zorder=0)
         axes.set_xscale("log")
         ticks = (0.001, 0.01, 0.1, 1, 10)

@@ -169,7 +169,7 @@ def model_shares(models: Sequence[str], seen: int) -> Picture:
         axes.grid(False)
         axes.spines[["left", "bottom"]].set_visible(False)
         axes.tick_params(length=0)
-        axes.legend(loc="lower left", bbox_to_anchor=(-0.02, 1), ncols=2, fontsize=8.5,
+        axes.legend(loc="lower left", bbox_to_anchor=(-0.02, 1), ncols=2, fontsize=9,
                     handlelength=1.4, columnspacing=1.2)  # fmt: skip
         rows = (
             f"{_named(model)}: "

@@ -66,9 +66,9 @@ def attention_square(seq_len: int, kv_seq_len: int | None = None) -> Picture:
             axes.text(left, 0.4, f"{title}: {pairs[mask]} scores", va="center")
             for row, visible in enumerate(seen):
                 axes.text(left - 0.15, row + 1.5, str(row + 1), ha="right", va="center",
-                          color=QUIET, fontsize=8)  # fmt: skip
+                          color=QUIET, fontsize=9)  # fmt: skip
                 _row(axes, left, row + 1, visible, keys)
-            axes.text(left, seq_len + 1.45, "keys →", va="center", color=QUIET, fontsize=8)
+            axes.text(left, seq_len + 1.45, "keys →", va="center", color=QUIET, fontsize=9)
         cached = f" (the first {keys - seq_len} from a cache)" if keys > seq_len else ""
         return finished(
             figure,
@@ -120,14 +120,16 @@ def step_shares_data(
 def step_shares(layer: Callable[..., Derivation], lengths: Sequence[int], **sizes: Any) -> Picture:
     """Draw, for each length, how a layer's FLOPs divide into groups of steps."""
     data = step_shares_data(layer, lengths, **sizes)
-    with canvas(5.4, 0.9 + 0.42 * len(lengths)) as (figure, axes):
+    columns = 2  # more of them would not fit in one line of the legend
+    lines = -(-len(data["shares"]) // columns)
+    with canvas(5.4, 0.6 + 0.3 * lines + 0.42 * len(lengths)) as (figure, axes):
         starts = [0.0] * len(lengths)
         for group, shares in data["shares"].items():
             colour, tint, _ = GROUPS[group]
             axes.barh(range(len(lengths)), shares, left=starts, height=0.72, facecolor=tint,
                       edgecolor=colour, linewidth=1.4, label=group)  # fmt: skip
             for row, (start, share) in enumerate(zip(starts, shares, strict=True)):
-                if share > 0.1:
+                if share > 0.12:
                     axes.text(start + share / 2, row, f"{100 * share:.0f} %", ha="center",
                               va="center", color=colour)  # fmt: skip
             starts = [start + share for start, share in zip(starts, shares, strict=True)]
@@ -138,7 +140,7 @@ def step_shares(layer: Callable[..., Derivation], lengths: Sequence[int], **size
         axes.grid(False)
         axes.spines[["left", "bottom"]].set_visible(False)
         axes.tick_params(length=0)
-        axes.legend(loc="lower left", bbox_to_anchor=(-0.02, 1), ncols=3, fontsize=8.5,
+        axes.legend(loc="lower left", bbox_to_anchor=(-0.02, 1), ncols=columns, fontsize=9,
                     handlelength=1.4, columnspacing=1.2)  # fmt: skip
         d = sizes["d_model"]
         rows = (
@@ -273,12 +275,12 @@ def terms_per_token(ratios: Sequence[int]) -> Picture:
     colours = {"projections": PROJECTION, "feed-forward": FFN, "both": INK}
     with canvas(5.4, 3.6) as (figure, axes):
         axes.plot(ratios, data["square"], color=SQUARE)
-        axes.annotate("scores and weighted sum", (ratios[-1], data["square"][-1]), xytext=(-8, 4),
+        axes.annotate("scores and weighted sum", (ratios[-2], data["square"][-2]), xytext=(-8, 2),
                       textcoords="offset points", ha="right", color=SQUARE)  # fmt: skip
         for (name, level), style in zip(data["against"].items(), ("--", "-.", ":"), strict=True):
             at = data["crossings"][name]
             axes.plot([0, ratios[-1]], [level] * 2, style, color=colours[name])
-            axes.annotate(f"{name}: {level:.0f} d²", (0, level), xytext=(4, 4),
+            axes.annotate(f"{name}: {level:.0f} d²", (0, level), xytext=(4, 4), fontsize=9,
                           textcoords="offset points", color=colours[name])  # fmt: skip
             axes.plot([at], [level], "o", color=SQUARE, markersize=8)
             axes.annotate(f"L = {at:.0f}d", (at, level), xytext=(4, -14),
@@ -333,7 +335,7 @@ def crossings(widths: Sequence[int], lengths: Sequence[int]) -> Picture:
                           xytext=(-7, 3), textcoords="offset points", ha="right")  # fmt: skip
         axes.legend(loc="upper left")
         axes.set_xlabel("L, length of the sequence")
-        axes.set_title("scores and weighted sum, % of the layer's FLOPs (no mask)")
+        axes.set_title("scores and weighted sum, % of FLOPs (no mask)")
         plain_ticks(axes, lengths[::2], lambda n: f"{n:,}")
         axes.set_ylim(0, 100)
         marked = data["marks"][first]

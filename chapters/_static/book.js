@@ -32,3 +32,15 @@ addEventListener("load", () => {
   }
   document.fonts.ready.then(() => [...names.keys()].forEach(name));
 });
+
+// Paper is light.
+
+let worn;
+
+addEventListener("beforeprint", () => {
+  worn = document.documentElement.dataset.theme;
+  document.documentElement.dataset.theme = "light";
+});
+addEventListener("afterprint", () => {
+  document.documentElement.dataset.theme = worn;
+});
