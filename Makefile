@@ -104,6 +104,8 @@ lock: $(INSTALLED)
 	$(BIN)/python -m pip install -qq uv
 	grep -v '^-e' requirements.txt | $(BIN)/uv pip compile - --universal --generate-hashes \
 	  --python-version 3.11 --no-header --quiet --output-file requirements.lock
+	$(BIN)/uv pip compile .binder/requirements.in --constraint requirements.lock --quiet \
+	  --python-version 3.11 --no-header --no-annotate --output-file .binder/requirements.txt
 
 $(INSTALLED): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
