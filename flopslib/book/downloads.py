@@ -285,7 +285,6 @@ def is_notebook(app: Any, page: str) -> bool:
 
 def setup(app: Any) -> dict[str, bool]:
     """Register with Sphinx."""
-    app.add_css_file("downloads.css")
     app.connect("html-page-context", add_buttons, priority=600)
     app.connect("build-finished", publish)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
