@@ -14,8 +14,11 @@ RULES = {"label-content-name-mismatch": {"enabled": True}}
 WIDTHS = (1280, 390)
 THEMES = ("light", "dark")
 
-# Everything that folds is unfolded.
+# Everything that folds is unfolded, and nothing moves.
 UNFOLD = """() => {
+  const still = document.createElement("style");
+  still.textContent = "* { animation: none !important; transition: none !important; }";
+  document.head.append(still);
   document.querySelectorAll("details").forEach(part => { part.open = true; });
   document.querySelectorAll(".toggle-hidden").forEach(part => {
     part.classList.remove("toggle-hidden");
