@@ -48,6 +48,9 @@ THIN_OUT = """() => {
   }
 }"""
 
+# A new width is laid out, and then the frames that scroll are told.
+SETTLE = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+
 RUN = """async (options) => {
   const found = await axe.run(document, options);
   return found.violations.flatMap(rule => rule.nodes.map(
@@ -108,11 +111,9 @@ class Reader:
                 self.complaints.append(f"at {width} the page is {wide} pixels too wide")
         page.evaluate(THIN_OUT)
         page.evaluate(AXE)
-        # the theme lets frames that scroll take the focus, a moment after the width has changed
-        page.wait_for_timeout(300)
         for width in reversed(WIDTHS):
             page.set_viewport_size({"width": width, "height": 900})
-            page.wait_for_timeout(100)
+            page.evaluate(SETTLE)
             for theme in THEMES:
                 self.wear(theme)
                 # contrast takes the longest by far, and does not depend on the width
