@@ -23,9 +23,16 @@ def pytest_addoption(parser):
     )
 
 
-def pytest_runtest_logreport(report):
-    if report.when == "call" and report.passed:
-        PASSED[checked.kind_of_test(report.nodeid)] += 1
+class Counted:
+    """Counts what passed; a conftest by itself hears of the tests below it alone."""
+
+    def pytest_runtest_logreport(self, report):
+        if report.when == "call" and report.passed:
+            PASSED[checked.kind_of_test(report.nodeid)] += 1
+
+
+def pytest_configure(config):
+    config.pluginmanager.register(Counted())
 
 
 def is_whole(config):
