@@ -146,7 +146,7 @@ def test_the_style_sheet_asks_nobody_else():
 
 def mathematics(page):
     latex = " ".join(tag.get_text() for tag in soup(page).select(".math annotation"))
-    return latex.replace("[3pt]", "")  # the page's own distance between rows
+    return re.sub(r"\[[37]pt\]", "", latex)  # the page's own distance between rows
 
 
 def squeezed(latex):
