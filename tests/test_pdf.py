@@ -58,6 +58,19 @@ def test_html_becomes_a_table_and_paragraphs():
     assert pdf.columns(table) == "lr"
 
 
+def test_a_verdict_begins_its_text():
+    html = "<div class='admonition'><p class='admonition-title'>Right</p><p>Half of it.</p></div>"
+    (text,) = pdf.from_html(html)
+    assert text.astext() == "Right. Half of it."
+    assert text[0].tagname == "strong"
+
+
+def test_rows_of_a_derivation_do_not_touch():
+    rows = "\\begin{array}{l}\na & 1 \\\\\n\\frac{a}{b} \\\\\n\\text{c} \\\\[6pt]\n\\end{array}"
+    spelt = pdf.for_latex(rows).splitlines()
+    assert spelt[1:4] == [r"a & 1 \\[3pt]", r"\frac{a}{b} \\[8pt]", r"\text{c} \\[6pt]"]
+
+
 def pdf_nodes():
     from docutils import nodes
 

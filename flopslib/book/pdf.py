@@ -140,6 +140,12 @@ def from_html(html: str) -> list[Any]:
     soup = BeautifulSoup(html, "html.parser")
     for control in soup.find_all(["script", "style", "form", "button", "svg", "template"]):
         control.decompose()
+    for title in soup.select(".admonition-title"):  # it begins the text, so that they stay together
+        if text := title.find_next_sibling("p"):
+            heading = soup.new_tag("strong")
+            heading.string = f"{title.get_text().rstrip('.')}."
+            text.insert(0, heading, " ")
+            title.decompose()
     shown: list[Any] = []
     for tag in soup.find_all(["table", "p"]):
         if tag.name == "table":
@@ -153,11 +159,10 @@ def _paragraph(tag: Any) -> Any:
     from docutils import nodes
 
     kinds = {"strong": nodes.strong, "b": nodes.strong, "em": nodes.emphasis, "code": nodes.literal}
-    title = "admonition-title" in (tag.get("class") or [])
     paragraph = nodes.paragraph()
     for part in tag.children:
         words = re.sub(r"\s+", " ", part.get_text())
-        kind = nodes.strong if title else kinds.get(part.name)
+        kind = kinds.get(part.name)
         paragraph += kind("", words) if kind else nodes.Text(words)
     return paragraph
 
@@ -261,9 +266,15 @@ def for_latex(mathematics: str) -> str:
         lambda colour: rf"\textcolor[HTML]{{{colour[1].upper()}}}",
         mathematics,
     )
-    if r"\begin{array}" in coloured:  # a box or a fraction would touch the next row
-        coloured = re.sub(r"\\\\(?![\[\\])", r"\\\\[3pt]", coloured)
+    if r"\begin{array}" in coloured:
+        coloured = "\n".join(map(_with_room, coloured.splitlines()))
     return CHINESE.sub(lambda words: rf"\zh{{{words[0]}}}", coloured)
+
+
+def _with_room(row: str) -> str:
+    # a box or a fraction would touch the next row
+    points = 3 + 5 * (r"\frac" in row) + 5 * (r"\boxed" in row)
+    return rf"{row}[{points}pt]" if row.endswith(r"\\") else row
 
 
 def _chinese_apart(text: str) -> Iterator[Any]:
