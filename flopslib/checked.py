@@ -35,12 +35,15 @@ COMPARED = {
     "published": "a network's parameters or FLOPs, and what torchvision publishes",
 }
 
-#: Kinds of tests, and what the path of their file begins with.
-PASSED = {
+#: Kinds of tests, and what the paths of their files begin with.
+PASSED: Mapping[str, str | tuple[str, ...]] = {
     "refusals of bad input": "tests/test_bad_input",
     "checks of built pages": "tests/test_book",
     "checks of figures' data": "tests/test_figures",
     "checks of other tools' figures": "tests/test_peers",
+    "checks of the formula labs": "tests/test_labs",
+    "answers to exercises, right and wrong": "tests/test_exercises",
+    "checks of the problem sets and their grader": ("tests/test_assignments", "tests/test_grading"),
     "cells of notebooks, run again": "chapters/",
     "examples in docstrings": "flopslib/",
 }
@@ -62,7 +65,11 @@ def stored() -> dict[str, Any]:
 
 
 def record(
-    *, compared: Mapping[str, int], passed: Mapping[str, int], mutants: Mapping[str, Any]
+    *,
+    compared: Mapping[str, int],
+    passed: Mapping[str, int],
+    notebooks: int,
+    mutants: Mapping[str, Any],
 ) -> None:
     """Store what a run did."""
     run = {
@@ -70,6 +77,7 @@ def record(
         "python": platform.python_version(),
         "compared": {kind: compared[kind] for kind in COMPARED},
         "passed": {kind: passed[kind] for kind in (*PASSED, "others")},
+        "notebooks": notebooks,
         "mutants": dict(mutants),
     }
     path = Path(__file__).parent / "data" / "checked.json"

@@ -9,7 +9,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from witnesses import PASSED, SEEN, shortfalls
+from witnesses import NOTEBOOKS, PASSED, SEEN, shortfalls
 
 from flopslib import checked
 
@@ -28,7 +28,10 @@ class Counted:
 
     def pytest_runtest_logreport(self, report):
         if report.when == "call" and report.passed:
-            PASSED[checked.kind_of_test(report.nodeid)] += 1
+            path = report.nodeid.partition("::")[0]
+            PASSED[checked.kind_of_test(path)] += 1
+            if path.endswith(".ipynb"):
+                NOTEBOOKS.add(path)
 
 
 def pytest_configure(config):
@@ -45,7 +48,7 @@ def pytest_sessionfinish(session, exitstatus):
     if exitstatus or not is_whole(session.config):
         return
     if session.config.option.record:
-        checked.record(compared=SEEN, passed=PASSED, mutants=mutants())
+        checked.record(compared=SEEN, passed=PASSED, notebooks=len(NOTEBOOKS), mutants=mutants())
         return
     missing = shortfalls(checked.stored(), SEEN, PASSED)
     session.config.stash[MISSING] = missing

@@ -11,6 +11,7 @@ from witnesses import SEEN, saw, shortfalls
 from flopslib import checked
 
 MUTANTS = Path(__file__).parent / "mutants"
+CHAPTERS = Path(__file__).parents[1] / "chapters"
 CLAIMS = checked.stored()
 
 
@@ -28,6 +29,10 @@ def test_every_kind_has_its_figure_and_none_is_empty():
     assert list(CLAIMS["compared"]) == list(checked.COMPARED)
     assert list(CLAIMS["passed"]) == [*checked.PASSED, "others"]
     assert min([*CLAIMS["compared"].values(), *CLAIMS["passed"].values()]) > 0
+
+
+def test_every_notebook_was_run():
+    assert CLAIMS["notebooks"] == len(list(CHAPTERS.glob("*.ipynb")))
 
 
 def test_a_run_that_did_as_much_is_enough():
@@ -70,8 +75,9 @@ def test_what_is_recorded_is_what_was_seen(tmp_path, monkeypatch):
     (tmp_path / "data").mkdir()
     compared, passed = done()
     compared["loops"] += 1
-    checked.record(compared=compared, passed=passed, mutants=CLAIMS["mutants"])
+    checked.record(compared=compared, passed=passed, notebooks=3, mutants=CLAIMS["mutants"])
     written = json.loads((tmp_path / "data" / "checked.json").read_text())
     assert written["compared"].pop("loops") == CLAIMS["compared"]["loops"] + 1
     assert written["compared"].items() <= CLAIMS["compared"].items()
     assert written["passed"] == CLAIMS["passed"]
+    assert written["notebooks"] == 3

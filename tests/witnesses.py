@@ -4,6 +4,7 @@ from collections import Counter
 
 SEEN: Counter[str] = Counter()
 PASSED: Counter[str] = Counter()
+NOTEBOOKS: set[str] = set()
 RANDOM_SLACK = 0.9  # how many random cases make sense is a matter of chance
 
 

@@ -1,6 +1,6 @@
 """The mistakes that return in every chapter, so that each is described once.
 
-Each function takes what the mistake gives: a callable without arguments, or, where a
+Each takes what the mistake gives: a callable without arguments, or, where a
 function is asked for, the wrong function. One that fits a single exercise is a
 :class:`~flopslib.exercises.exercise.Mistake` beside that exercise.
 """
@@ -51,212 +51,146 @@ __all__ = [
 Gives = Callable[..., Any]
 
 
-def counted_macs(gives: Gives) -> Mistake:
-    """MACs where FLOPs are asked for."""
-    sentence = "That is exactly half: you counted MACs, and FLOPs are asked for, two for each MAC."
-    return Mistake("MACs for FLOPs", gives, sentence, Fraction(1, 2))
+def _usual(name: str, sentence: str, times: Fraction | None = None) -> Callable[[Gives], Mistake]:
+    """Return what makes a mistake of this name, from what it gives."""
+
+    def mistake(gives: Gives) -> Mistake:
+        return Mistake(name, gives, sentence, times)
+
+    return mistake
 
 
-def counted_flops(gives: Gives) -> Mistake:
-    """FLOPs where MACs are asked for."""
-    sentence = (
-        "That is exactly double: you counted FLOPs, and MACs are asked for; "
-        "a multiplication and its addition are one MAC."
-    )
-    return Mistake("FLOPs for MACs", gives, sentence, Fraction(2))
-
-
-def counted_exactly(gives: Gives) -> Mistake:
-    """n − 1 additions for n products, where the convention charges n."""
-    sentence = (
-        "You counted exactly, one addition less than products; "
-        "the convention that is asked for charges two for each MAC."
-    )
-    return Mistake("exact for conventional", gives, sentence)
-
-
-def one_addition_too_many(gives: Gives) -> Mistake:
-    """N additions for n products, where n − 1 are performed."""
-    sentence = (
-        "That is one addition too many for each output: "
-        "between n products there are n − 1 plus signs."
-    )
-    return Mistake("one addition too many", gives, sentence)
-
-
-def additions_alone(gives: Gives) -> Mistake:
-    """The additions without the multiplications."""
-    return Mistake(
-        "additions alone", gives, "You counted the additions and left out the multiplications."
-    )
-
-
-def dropped_the_bias(gives: Gives) -> Mistake:
-    """No bias, where there is one."""
-    sentence = "The bias is left out: it adds one number to each output."
-    return Mistake("no bias", gives, sentence)
-
-
-def added_a_bias(gives: Gives) -> Mistake:
-    """A bias, where there is none."""
-    sentence = "You added a bias, and this layer has none."
-    return Mistake("a bias too many", gives, sentence)
-
-
-def counted_parameters(gives: Gives) -> Mistake:
-    """Weights, where operations are asked for."""
-    sentence = (
-        "Those are the parameters: each is stored once, but used again for every output it serves."
-    )
-    return Mistake("parameters for operations", gives, sentence)
-
-
-def forgot_groups(gives: Gives) -> Mistake:
-    """Every output sees all input channels."""
-    sentence = (
-        "You forgot to divide by the groups: an output sees the input channels of its group alone."
-    )
-    return Mistake("groups forgotten", gives, sentence)
-
-
-def forgot_input_channels(gives: Gives) -> Mistake:
-    """A window on one input channel."""
-    sentence = "That is for a single input channel: the window reaches through all of them."
-    return Mistake("one input channel", gives, sentence)
-
-
-def forgot_output_channels(gives: Gives) -> Mistake:
-    """One output channel."""
-    sentence = "That is for a single output channel: each of them has a kernel of its own."
-    return Mistake("one output channel", gives, sentence)
-
-
-def kernel_not_squared(gives: Gives) -> Mistake:
-    """K terms a channel instead of K²."""
-    sentence = "The kernel is not squared: its cells fill an area, height times width."
-    return Mistake("kernel not squared", gives, sentence)
-
-
-def one_side(gives: Gives) -> Mistake:
-    """One side of the image instead of its area."""
-    sentence = "That is for a single row of pixels: the output is an area, height times width."
-    return Mistake("one row of pixels", gives, sentence)
-
-
-def one_output(gives: Gives) -> Mistake:
-    """The cost of one output."""
-    sentence = "That is what one output costs; now count how many outputs there are."
-    return Mistake("one output", gives, sentence)
-
-
-def input_pixels(gives: Gives) -> Mistake:
-    """The input's pixels instead of the output's."""
-    sentence = "You counted the pixels of the input; a dot product is formed for each *output*."
-    return Mistake("input pixels", gives, sentence)
-
-
-def no_padding(gives: Gives) -> Mistake:
-    """The output without padding."""
-    sentence = "That is without padding, which gives the window more places to stand at."
-    return Mistake("no padding", gives, sentence)
-
-
-def forgot_samples(gives: Gives) -> Mistake:
-    """One sample instead of the batch."""
-    sentence = "That is for one sample, and the question asks for the whole batch."
-    return Mistake("batch forgotten", gives, sentence)
-
-
-def forgot_tokens(gives: Gives) -> Mistake:
-    """One token instead of the sequence."""
-    sentence = "That is for one token, and the question asks for the whole sequence."
-    return Mistake("one token", gives, sentence)
-
-
-def one_head(gives: Gives) -> Mistake:
-    """One head instead of all."""
-    sentence = "That is for a single head, and the question asks for all of them."
-    return Mistake("one head", gives, sentence)
-
-
-def heads_multiplied(gives: Gives) -> Mistake:
-    """The full width for each head."""
-    sentence = (
-        "You multiplied by the number of heads, but the heads *share* the width: "
-        "each has its part of it."
-    )
-    return Mistake("heads multiplied", gives, sentence)
-
-
-def full_square(gives: Gives) -> Mistake:
-    """All pairs, although the future is masked."""
-    sentence = "That is the full square of pairs: with a causal mask no token sees a later one."
-    return Mistake("full square", gives, sentence)
-
-
-def half_square(gives: Gives) -> Mistake:
-    """Half of the square, where a token sees itself, too."""
-    sentence = (
-        "Half of the square is not quite it: every token sees itself, so the diagonal is whole."
-    )
-    return Mistake("half the square", gives, sentence)
-
-
-def one_layer(gives: Gives) -> Mistake:
-    """One of several layers."""
-    sentence = "That is for one layer, and the question asks for all of them."
-    return Mistake("one layer", gives, sentence)
-
-
-def forward_alone(gives: Gives) -> Mistake:
-    """The forward pass without the backward one."""
-    sentence = "That is the forward pass alone; training goes backward, too, at twice its price."
-    return Mistake("forward alone", gives, sentence)
-
-
-def powers_of_ten(gives: Gives) -> Mistake:
-    """Units of powers of ten where powers of two are asked for: GB for GiB."""
-    sentence = "You used powers of ten, such as GB; the question asks for powers of two, as in GiB."
-    return Mistake("GB for GiB", gives, sentence)
-
-
-def powers_of_two(gives: Gives) -> Mistake:
-    """Units of powers of two where powers of ten are asked for: GiB for GB."""
-    sentence = "You used powers of two, such as GiB; the question asks for powers of ten, as in GB."
-    return Mistake("GiB for GB", gives, sentence)
-
-
-def upside_down(gives: Gives) -> Mistake:
-    """The inverse ratio."""
-    sentence = "The ratio is upside down: divide the other way round."
-    return Mistake("upside down", gives, sentence)
-
-
-def in_percent(gives: Gives) -> Mistake:
-    """A hundred times the ratio."""
-    sentence = "That is a percentage; the question asks for the ratio itself."
-    return Mistake("percentage for ratio", gives, sentence, Fraction(100))
-
-
-def one_of_two(gives: Gives) -> Mistake:
-    """One of two equal parts."""
-    sentence = "That is one of the two; the question asks for both together."
-    return Mistake("one of the two", gives, sentence)
-
-
-def budget_in_macs(gives: Gives) -> Mistake:
-    """A budget of FLOPs, spent on MACs."""
-    sentence = "You spent the budget on MACs; it is in FLOPs, two for each."
-    return Mistake("budget in MACs", gives, sentence)
-
-
-def budget_in_flops(gives: Gives) -> Mistake:
-    """A budget of MACs, spent on FLOPs."""
-    sentence = "You spent the budget on FLOPs; it is in MACs, and each of them is two FLOPs."
-    return Mistake("budget in FLOPs", gives, sentence)
-
-
-def over_the_budget(gives: Gives) -> Mistake:
-    """The first that is too expensive."""
-    sentence = "That costs a little more than the budget allows: round down."
-    return Mistake("over the budget", gives, sentence)
+counted_macs = _usual(
+    "MACs for FLOPs",
+    "That is exactly half: you counted MACs, and FLOPs are asked for, two for each MAC.",
+    Fraction(1, 2),
+)
+counted_flops = _usual(
+    "FLOPs for MACs",
+    "That is exactly double: you counted FLOPs, and MACs are asked for; a multiplication and "
+    "its addition are one MAC.",
+    Fraction(2),
+)
+counted_exactly = _usual(
+    "exact for conventional",
+    "You counted exactly, one addition less than products; the convention that is asked for "
+    "charges two for each MAC.",
+)
+one_addition_too_many = _usual(
+    "one addition too many",
+    "That is one addition too many for each output: between n products there are n − 1 plus signs.",
+)
+additions_alone = _usual(
+    "additions alone",
+    "You counted the additions and left out the multiplications.",
+)
+dropped_the_bias = _usual(
+    "no bias",
+    "The bias is left out: it adds one number to each output.",
+)
+added_a_bias = _usual(
+    "a bias too many",
+    "You added a bias, and this layer has none.",
+)
+counted_parameters = _usual(
+    "parameters for operations",
+    "Those are the parameters: each is stored once, but used again for every output it serves.",
+)
+forgot_groups = _usual(
+    "groups forgotten",
+    "You forgot to divide by the groups: an output sees the input channels of its group alone.",
+)
+forgot_input_channels = _usual(
+    "one input channel",
+    "That is for a single input channel: the window reaches through all of them.",
+)
+forgot_output_channels = _usual(
+    "one output channel",
+    "That is for a single output channel: each of them has a kernel of its own.",
+)
+kernel_not_squared = _usual(
+    "kernel not squared",
+    "The kernel is not squared: its cells fill an area, height times width.",
+)
+one_side = _usual(
+    "one row of pixels",
+    "That is for a single row of pixels: the output is an area, height times width.",
+)
+one_output = _usual(
+    "one output",
+    "That is what one output costs; now count how many outputs there are.",
+)
+input_pixels = _usual(
+    "input pixels",
+    "You counted the pixels of the input; a dot product is formed for each *output*.",
+)
+no_padding = _usual(
+    "no padding",
+    "That is without padding, which gives the window more places to stand at.",
+)
+forgot_samples = _usual(
+    "batch forgotten",
+    "That is for one sample, and the question asks for the whole batch.",
+)
+forgot_tokens = _usual(
+    "one token",
+    "That is for one token, and the question asks for the whole sequence.",
+)
+one_head = _usual(
+    "one head",
+    "That is for a single head, and the question asks for all of them.",
+)
+heads_multiplied = _usual(
+    "heads multiplied",
+    "You multiplied by the number of heads, but the heads *share* the width: each has its "
+    "part of it.",
+)
+full_square = _usual(
+    "full square",
+    "That is the full square of pairs: with a causal mask no token sees a later one.",
+)
+half_square = _usual(
+    "half the square",
+    "Half of the square is not quite it: every token sees itself, so the diagonal is whole.",
+)
+one_layer = _usual(
+    "one layer",
+    "That is for one layer, and the question asks for all of them.",
+)
+forward_alone = _usual(
+    "forward alone",
+    "That is the forward pass alone; training goes backward, too, at twice its price.",
+)
+powers_of_ten = _usual(
+    "GB for GiB",
+    "You used powers of ten, such as GB; the question asks for powers of two, as in GiB.",
+)
+powers_of_two = _usual(
+    "GiB for GB",
+    "You used powers of two, such as GiB; the question asks for powers of ten, as in GB.",
+)
+upside_down = _usual(
+    "upside down",
+    "The ratio is upside down: divide the other way round.",
+)
+in_percent = _usual(
+    "percentage for ratio",
+    "That is a percentage; the question asks for the ratio itself.",
+    Fraction(100),
+)
+one_of_two = _usual(
+    "one of the two",
+    "That is one of the two; the question asks for both together.",
+)
+budget_in_macs = _usual(
+    "budget in MACs",
+    "You spent the budget on MACs; it is in FLOPs, two for each.",
+)
+budget_in_flops = _usual(
+    "budget in FLOPs",
+    "You spent the budget on FLOPs; it is in MACs, and each of them is two FLOPs.",
+)
+over_the_budget = _usual(
+    "over the budget",
+    "That costs a little more than the budget allows: round down.",
+)

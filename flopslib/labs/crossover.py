@@ -48,7 +48,7 @@ def attention_and_ffn(
         seq_len, d_model, num_heads=num_heads, num_kv_heads=num_kv_heads, causal=causal,
         batch=batch, bias=bias,
     )  # fmt: skip
-    width: Any = 4 * d_model if d_ff is None else d_ff
+    width: Any = FFN_DEFAULTS["d_ff"].value({"d_model": d_model}) if d_ff is None else d_ff
     ffn = gated_feed_forward if gated else feed_forward
     return attention + ffn(seq_len, d_model, d_ff=width, batch=batch, bias=bias)
 

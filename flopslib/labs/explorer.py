@@ -90,11 +90,9 @@ class Explorer:
             models.append(
                 {"name": name, "title": title, "input": shape, "part": parts.number(root)}
             )
-            figures = (text(getattr(report, figure)) for figure in FIGURES)
-            rows.append([title, f"`{name}`", shape, *figures])
-        header = ["model", "builder", "input", *FIGURES.values()]
-        align = ["left"] * 3 + ["right"] * len(FIGURES)
-        self.table = Table(header, rows, align)
+            rows.append([f"`{name}`", shape, text(report.macs), text(report.parameters)])
+        header = ["model", "input", "MACs", "parameters"]
+        self.table = Table(header, rows, ["left", "left", "right", "right"])
         self.data = {"figures": FIGURES, "models": models, "parts": parts.listed()}
 
     def __repr__(self) -> str:
@@ -121,7 +119,7 @@ def explorer(first: str = "resnet50") -> Explorer:
     Raises:
         ValueError: no model is called ``first``.
 
-    >>> explorer().table.rows[0][0]
-    'AlexNet'
+    >>> explorer().table.rows[0]
+    ['`alexnet`', '1×3×224×224', '714,188,480', '61,100,840']
     """
     return Explorer(first)
