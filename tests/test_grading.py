@@ -289,6 +289,8 @@ def test_interrupted_it_stops_at_once_and_says_how_to_go_on(dist, make, tmp_path
     process = subprocess.Popen(
         command(*inputs, "--seconds", "600", "--cell-seconds", "600"),
         cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        # where the tests run in the background, the shell has made them deaf to it
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
     for line in process.stdout:
         if line.startswith("1/2 bert"):
