@@ -162,8 +162,10 @@ class ReportTable:
         ).replace(SPACE, " ")
 
     def _repr_html_(self) -> str:
-        names = (name for name in self.header if name != "type")  # it stands beside the layer
-        head = "".join(f'<th scope="col">{html.escape(name)}</th>' for name in names)
+        # the type stands below the layer, and one output × outputs below the MACs
+        layer, _, output, macs, share, owned, worked, *figures = map(html.escape, self.header)
+        names = [layer, output, _over(macs, worked), share, owned, *figures]
+        head = "".join(f'<th scope="col">{name}</th>' for name in names)
         body = "\n".join(
             _html_row(row, entry.macs / max(self.report.macs, 1), _title(entry))
             for row, entry in zip(self.rows, self.entries, strict=True)
@@ -201,15 +203,20 @@ BAR = (
 
 
 def _html_row(cells: list[str], share: float, title: str) -> str:
-    name, kind, output, macs, part, *figures = map(html.escape, cells)
+    name, kind, output, macs, part, owned, worked, *figures = map(html.escape, cells)
     hover = f' title="{html.escape(title)}"' if title else ""
     bar = f' style="{BAR.format(share=share)}"' if share else ""
-    beside = f' <span class="kind">{kind}</span>' if kind not in ("", name) else ""
-    numbers = "".join(f'<td class="number">{figure}</td>' for figure in figures)
+    layer = _over(name, kind) if kind != name else name
+    numbers = "".join(f'<td class="number">{figure}</td>' for figure in (owned, *figures))
     return (
-        f'<tr{hover}><th scope="row">{name}{beside}</th><td>{output}</td>'
-        f'<td class="number">{macs}</td><td class="number"{bar}>{part}</td>{numbers}</tr>'
+        f'<tr{hover}><th scope="row">{layer}</th><td>{output}</td>'
+        f'<td class="number">{_over(macs, worked)}</td><td class="number"{bar}>{part}</td>'
+        f"{numbers}</tr>"
     )
+
+
+def _over(above: str, below: str) -> str:
+    return f'{above}<br><span class="beneath">{below}</span>' if below else above
 
 
 class Tree:

@@ -58,6 +58,14 @@ def test_html_becomes_a_table_and_paragraphs():
     assert pdf.columns(table) == "lr"
 
 
+def test_a_cell_of_two_lines_gets_a_column_that_can_break():
+    cell = "<td class='number'>2,000<br><span>147 × 802,816</span></td>"
+    (table,) = pdf.from_html(f"<table><tr><td>conv1</td>{cell}</tr></table>")
+    first, second = (float(part.partition("pt")[0]) for part in pdf.columns(table).split("p{")[1:])
+    assert first == round(5 * pdf.DIGIT)
+    assert second == pytest.approx(13 * pdf.DIGIT, abs=3)  # the longer of its two lines
+
+
 def test_a_verdict_begins_its_text():
     html = "<div class='admonition'><p class='admonition-title'>Right</p><p>Half of it.</p></div>"
     (text,) = pdf.from_html(html)
@@ -66,9 +74,9 @@ def test_a_verdict_begins_its_text():
 
 
 def test_rows_of_a_derivation_do_not_touch():
-    rows = "\\begin{array}{l}\na & 1 \\\\\n\\frac{a}{b} \\\\\n\\text{c} \\\\[6pt]\n\\end{array}"
+    rows = "\\begin{array}{l}\na & 1 \\\\\n\\frac{a}{b} \\\\\n\\frac{c}{d} \\\\[6pt]\n\\end{array}"
     spelt = pdf.for_latex(rows).splitlines()
-    assert spelt[1:4] == [r"a & 1 \\[3pt]", r"\frac{a}{b} \\[8pt]", r"\text{c} \\[6pt]"]
+    assert spelt[1:4] == [r"a & 1 \\[3pt]", r"\frac{a}{b} \\[8pt]", r"\frac{c}{d} \\[11pt]"]
 
 
 def pdf_nodes():

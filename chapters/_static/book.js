@@ -1,6 +1,7 @@
 // A table, a formula or code that is wider than its frame scrolls inside it. Such a frame takes
 // the focus, so that the arrow keys can scroll it, and has a name; one that does not scroll has
-// neither, and costs no press of the tab key.
+// neither, and costs no press of the tab key. While something is left on the right, the frame
+// fades out there.
 
 const KINDS = {
   "div.math": "Formula",
@@ -10,7 +11,13 @@ const KINDS = {
 
 const names = new Map();
 
+function fade(frame) {
+  frame.toggleAttribute("data-more", frame.scrollLeft + frame.clientWidth < frame.scrollWidth - 1);
+}
+
 function name(frame) {
+  fade(frame);
+  if (!names.has(frame)) return;
   if (frame.scrollWidth > frame.clientWidth + 1) {
     frame.tabIndex = 0;
     frame.setAttribute("role", "region");
@@ -30,7 +37,12 @@ addEventListener("load", () => {
       resized.observe(frame);
     });
   }
-  document.fonts.ready.then(() => [...names.keys()].forEach(name));
+  // these have a name of their own
+  const named = [...document.querySelectorAll(".report, .lab-fallback")];
+  named.forEach(frame => resized.observe(frame));
+  const frames = [...names.keys(), ...named];
+  frames.forEach(frame => frame.addEventListener("scroll", () => fade(frame), { passive: true }));
+  document.fonts.ready.then(() => frames.forEach(name));
 });
 
 // Paper is light.

@@ -311,10 +311,10 @@ const build = (root) => {
       const of = seriesOf(step.name), tint = of < 0 ? "--multiplication-tint" : `${COLOURS[of]}-tint`;
       return make("tr", { "data-step": step.name },
         make("th", { scope: "row" }, step.name, make("span", {}, step.unit)),
-        make("td", { style: `background-image: linear-gradient(90deg, var(${tint}) ${share}%, transparent 0)` }, `${share.toFixed(1)} %`),
-        make("td", {}, grouped(step.one[figure])), make("td", {}, `× ${grouped(step.outputs)}`), make("td", {}, `= ${grouped(product)}`));
+        make("td", {}, grouped(step.one[figure])), make("td", {}, `× ${grouped(step.outputs)}`), make("td", {}, `= ${grouped(product)}`),
+        make("td", { style: `background-image: linear-gradient(90deg, var(${tint}) ${share}%, transparent 0)` }, `${share.toFixed(1)} %`));
     };
-    const head = ["step", "share", `${data.figures[figure]} of one output`, "× outputs", "= together"];
+    const head = ["step", `${data.figures[figure]} of one output`, "× outputs", "= together", "share"];
     const some = steps.filter((step) => step.one[figure] * step.outputs), none = steps.filter((step) => !some.includes(step));
     table.replaceChildren(make("table", {}, make("thead", {}, make("tr", {}, ...head.map((text) => make("th", { scope: "col" }, text)))), make("tbody", {}, ...some.map(row))));
     without.textContent = none.length ? `Without any ${data.figures[figure]}: ${none.map(({ name }) => name).join(", ")}.` : "";

@@ -112,25 +112,16 @@ def references(root: Path = ROOT) -> tuple[dict[str, str], dict[str, str]]:
     """Return for each reference its label, "He et al., 2016", and its entry as Markdown."""
     from pybtex.backends.markdown import Backend
     from pybtex.database import parse_file
-    from pybtex.style.formatting.unsrt import Style
+
+    from flopslib.book.references import TheBook, label
 
     entries = parse_file(str(root / "chapters" / "references.bib")).entries
-    labels = {key: f"{_authors(e)}, {e.fields['year']}" for key, e in entries.items()}
+    labels = {key: label(entry) for key, entry in entries.items()}
     written = {
         entry.key: re.sub(r"\\([-.()])", r"\1", entry.text.render(Backend())).replace("\n", " ")
-        for entry in Style().format_entries(entries.values())
+        for entry in TheBook().format_entries(entries.values())
     }
     return labels, written
-
-
-def _authors(entry: Any) -> str:
-    names = [
-        " ".join([*person.prelast_names, *person.last_names]).replace("{", "").replace("}", "")
-        for person in entry.persons["author"]
-    ]
-    if names[-1] == "others" or len(names) > 2:
-        return f"{names[0]} et al."
-    return " and ".join(names)
 
 
 # --- the files -----------------------------------------------------------------------

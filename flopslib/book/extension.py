@@ -6,6 +6,7 @@ import os
 from typing import Any
 
 from flopslib.book import pages
+from flopslib.book import references as references  # the style that the bibliography names
 from flopslib.book.labs import load_what_is_needed
 from flopslib.roles import IN_THE_BOOK
 

@@ -79,15 +79,28 @@ def displayed(latex: str) -> str:
     '\\begin{array}{l}\na \\\\[3pt]\nb\n\\end{array}'
     """
     if r"\begin{array}" in latex:
-        # the room below a row is measured from its line of text, and a fraction hangs lower
-        return re.sub(r".*\\\\(?=\n)", _with_room, latex.strip())
+        return with_room(latex.strip())
     parts = [part.strip() for part in latex.split("\n\n") if part.strip()]
     rows = [_aligned(part) if r"\\" in part else part for part in parts]
     return rows[0] if len(rows) == 1 else _aligned(r"\\".join(rows))
 
 
-def _with_room(row: re.Match[str]) -> str:
-    return row[0] + ("[7pt]" if r"\frac" in row[0] else "[3pt]")
+def with_room(array: str) -> str:
+    r"""Return an array whose rows do not touch.
+
+    The room below a row is measured from its line of text, and a fraction or a box hangs lower.
+
+    >>> print(with_room("a \\\\\n\\frac{b}{c} \\\\[6pt]\nd"))
+    a \\[3pt]
+    \frac{b}{c} \\[11pt]
+    d
+    """
+    return re.sub(r"(.*\\\\)(?:\[(\d+)pt\])?(?=\n)", _roomy, array)
+
+
+def _roomy(row: re.Match[str]) -> str:
+    points = int(row[2] or 3) + 5 * (r"\frac" in row[1]) + 3 * (r"\boxed" in row[1])
+    return f"{row[1]}[{points}pt]"
 
 
 def _aligned(rows: str) -> str:

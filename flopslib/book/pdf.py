@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from flopslib.book.build import BUILD, ROOT
+from flopslib.book.katex import with_room
 from flopslib.book.kernels import environment
 
 LATEX = BUILD / "latex"
@@ -161,6 +162,9 @@ def _paragraph(tag: Any) -> Any:
     kinds = {"strong": nodes.strong, "b": nodes.strong, "em": nodes.emphasis, "code": nodes.literal}
     paragraph = nodes.paragraph()
     for part in tag.children:
+        if part.name == "br":
+            paragraph += nodes.raw("", BREAK, format="latex")
+            continue
         words = re.sub(r"\s+", " ", part.get_text())
         kind = kinds.get(part.name)
         paragraph += kind("", words) if kind else nodes.Text(words)
@@ -196,6 +200,7 @@ def _entry(cell: Any) -> Any:
 
 DIGIT = 4.3  # points, in the size of the tables
 GAP = 8.5  # points, between two columns
+BREAK = r"\newline{}"
 
 
 def columns(table: Any) -> str:
@@ -209,14 +214,15 @@ def columns(table: Any) -> str:
     rows = [list(row.findall(nodes.entry)) for row in table.findall(nodes.row)]
     by_column = list(zip(*rows, strict=True))
     right = ["text-right" in column[-1].get("classes", []) for column in by_column]
-    words = [[_words(entry) for entry in column] for column in by_column]
-    natural = [max(sum(cell) + len(cell) - 1 for cell in cells) * DIGIT for cells in words]
+    lines = [[line for entry in column for line in _lines(entry)] for column in by_column]
+    natural = [max(sum(line) + len(line) - 1 for line in column) * DIGIT for column in lines]
     room = TEXT_WIDTH - GAP * len(by_column)
-    if sum(natural) <= room:
+    broken = any(BREAK in entry.astext() for entry in table.findall(nodes.entry))
+    if sum(natural) <= room and not broken:  # a line cannot be broken in such columns
         return "".join("r" if flag else "l" for flag in right)
-    least = [max(max(cell, default=1) for cell in cells) * DIGIT for cells in words]
+    least = [max(max(line, default=1) for line in column) * DIGIT for column in lines]
     scale = min(1, room / sum(least))
-    spare = max(0, room - sum(least)) / max(sum(natural) - sum(least), 1)
+    spare = min(1, max(0, room - sum(least)) / max(sum(natural) - sum(least), 1))
     widths = [w * scale + (n - w) * spare for n, w in zip(natural, least, strict=True)]
     return "".join(
         rf">{{\ragged{'left' if flag else 'right'}\arraybackslash}}p{{{width:.0f}pt}}"
@@ -224,12 +230,17 @@ def columns(table: Any) -> str:
     )
 
 
-def _words(entry: Any) -> list[float]:
-    """Return about how many digits wide each piece of a cell is that does not break."""
+def _lines(entry: Any) -> list[list[float]]:
+    """Return about how many digits wide each piece of a cell is that does not break, by line."""
     from docutils import nodes
 
     wide: list[float] = []
+    lines = [wide]
     for text in entry.findall(nodes.Text):
+        if text == BREAK:
+            wide = []
+            lines.append(wide)
+            continue
         if isinstance(text.parent, nodes.math):
             # a fraction is as wide as the wider of its halves; commands are no letters
             flat = re.sub(
@@ -243,7 +254,7 @@ def _words(entry: Any) -> list[float]:
         else:
             mono = 1.2 if isinstance(text.parent, nodes.literal) else 1.0
             wide += [_width(word) * mono for word in text.split(" ")]
-    return wide
+    return lines
 
 
 def _width(word: str) -> float:
@@ -267,14 +278,8 @@ def for_latex(mathematics: str) -> str:
         mathematics,
     )
     if r"\begin{array}" in coloured:
-        coloured = "\n".join(map(_with_room, coloured.splitlines()))
+        coloured = with_room(coloured)
     return CHINESE.sub(lambda words: rf"\zh{{{words[0]}}}", coloured)
-
-
-def _with_room(row: str) -> str:
-    # a box or a fraction would touch the next row
-    points = 3 + 5 * (r"\frac" in row) + 5 * (r"\boxed" in row)
-    return rf"{row}[{points}pt]" if row.endswith(r"\\") else row
 
 
 def _chinese_apart(text: str) -> Iterator[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from flopslib.figures.drawing import BLUE, INK, QUIET
 from flopslib.picture import Picture, canvas, finished
@@ -46,7 +47,7 @@ def _shares(report: Report, sums: dict[str, list[int]]) -> Shares:
 def stage_bars(report: Report) -> Picture:
     """Draw each stage's share of the MACs, and below it its share of the parameters."""
     data = stage_bars_data(report)
-    return _bars(
+    return share_bars(
         data,
         data["stages"],
         lambda listed: (
@@ -88,14 +89,15 @@ def _kind(row: Row) -> str:
 def kind_bars(report: Report) -> Picture:
     """Draw the share of the MACs in each kind of layer, and that of the parameters."""
     data = kind_bars_data(report)
-    return _bars(
+    return share_bars(
         data,
         data["kinds"],
         lambda listed: f"The same two shares by kind of layer, the most expensive first. {listed}",
     )
 
 
-def _bars(data: dict[str, Shares], shares: Shares, caption: Callable[[str], str]) -> Picture:
+def share_bars(data: dict[str, Any], shares: Shares, caption: Callable[[str], str]) -> Picture:
+    """Draw two bars for each part, the share of the MACs and that of the parameters."""
     with canvas(5, 0.55 * len(shares) + 0.75) as (figure, axes):
         for at, (name, of) in enumerate(shares.items()):
             for what, colour, down in (("macs", BLUE, -0.19), ("parameters", QUIET, 0.19)):

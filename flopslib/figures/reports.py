@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from flopslib import palette
-from flopslib.figures.drawing import BLUE, BLUE_TINT, QUIET
-from flopslib.picture import Picture, canvas, finished
+from flopslib.figures.networks import share_bars
+from flopslib.picture import Picture
 from flopslib.report import Report
 
 __all__ = ["layer_shares", "layer_shares_data"]
@@ -36,35 +35,11 @@ def layer_shares_data(report: Report, depth: int | None = None) -> dict[str, lis
 
 
 def layer_shares(report: Report, depth: int | None = None) -> Picture:
-    """Draw the share of the parameters and of the MACs that each part of a network has."""
+    """Draw the share of the MACs and of the parameters that each part of a network has."""
     data = layer_shares_data(report, depth)
-    looks = {"parameters": (QUIET, palette.FAINT[0]), "MACs": (BLUE, BLUE_TINT)}
-    with canvas(5.4, 1.0 + 0.42 * len(data["paths"])) as (figure, axes):
-        for at, (kind, (colour, tint)) in enumerate(looks.items()):
-            places = [row + 0.37 * (at - 0.5) for row in range(len(data["paths"]))]
-            axes.barh(places, data[kind.lower()], height=0.34, facecolor=tint, edgecolor=colour,
-                      linewidth=1.2, label=kind, zorder=2)  # fmt: skip
-        axes.set_yticks(range(len(data["paths"])), data["paths"])
-        axes.invert_yaxis()
-        axes.set_xlim(0)
-        axes.set_title("share of the network, %")
-        axes.grid(False, axis="y")
-        axes.tick_params(axis="y", length=0)
-        axes.legend(loc="lower right")
-        most = {
-            kind: max(zip(data[kind], data["paths"], strict=True))
-            for kind in data
-            if kind != "paths"
-        }
-        (owned, owner), (done, worker) = most["parameters"], most["macs"]
-        lines = zip(data["paths"], data["parameters"], data["macs"], strict=True)
-        return finished(
-            figure,
-            caption=f"Where the parameters are, and where the work is. {owner} owns "
-            f"{owned:.0f} % of the parameters; {worker} has {done:.0f} % of the MACs.",
-            alt="Two bars for each layer. "
-            + "; ".join(f"{path}: {p:.1f} % of the parameters, {m:.1f} % of the MACs"
-                        for path, p, m in lines)
-            + ".",
-            data=data,
-        )  # fmt: skip
+    parts = zip(data["paths"], data["macs"], data["parameters"], strict=True)
+    return share_bars(
+        data,
+        {path: {"macs": macs / 100, "parameters": owned / 100} for path, macs, owned in parts},
+        lambda listed: f"Where the work is (blue), and where the parameters (grey). {listed}",
+    )

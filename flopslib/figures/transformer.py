@@ -280,8 +280,11 @@ def terms_per_token(ratios: Sequence[int]) -> Picture:
         for (name, level), style in zip(data["against"].items(), ("--", "-.", ":"), strict=True):
             at = data["crossings"][name]
             axes.plot([0, ratios[-1]], [level] * 2, style, color=colours[name])
-            axes.annotate(f"{name}: {level:.0f} d²", (0, level), xytext=(4, 4), fontsize=9,
-                          textcoords="offset points", color=colours[name])  # fmt: skip
+            # on the side where the rising line leaves room for it
+            side, gap, edge = ("left", 4, 0) if 2 * at >= ratios[-1] else ("right", -4, ratios[-1])
+            axes.annotate(f"{name}: {level:.0f} d²", (edge, level), xytext=(gap, 4), ha=side,
+                          textcoords="offset points", fontsize=9,
+                          color=colours[name])  # fmt: skip
             axes.plot([at], [level], "o", color=SQUARE, markersize=8)
             axes.annotate(f"L = {at:.0f}d", (at, level), xytext=(4, -14),
                           textcoords="offset points", color=INK)  # fmt: skip

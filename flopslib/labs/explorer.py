@@ -90,9 +90,9 @@ class Explorer:
             models.append(
                 {"name": name, "title": title, "input": shape, "part": parts.number(root)}
             )
-            rows.append([f"`{name}`", shape, text(report.macs), text(report.parameters)])
-        header = ["model", "input", "MACs", "parameters"]
-        self.table = Table(header, rows, ["left", "left", "right", "right"])
+            rows.append([f"`{name}`", text(report.macs), text(report.parameters), shape])
+        header = ["model", "MACs", "parameters", "input"]
+        self.table = Table(header, rows, ["left", "right", "right", "left"])
         self.data = {"figures": FIGURES, "models": models, "parts": parts.listed()}
 
     def __repr__(self) -> str:
@@ -120,6 +120,6 @@ def explorer(first: str = "resnet50") -> Explorer:
         ValueError: no model is called ``first``.
 
     >>> explorer().table.rows[0]
-    ['`alexnet`', '1×3×224×224', '714,188,480', '61,100,840']
+    ['`alexnet`', '714,188,480', '61,100,840', '1×3×224×224']
     """
     return Explorer(first)
