@@ -35,7 +35,7 @@ PAGE = r"""# A page
 What does one output cost, and *how many* outputs are there?
 ::::
 
-Inline, $a^2$, and on a line of its own:
+Inline (“$a^2$”), and on a line of its own:
 
 $$
 \boxed{\textcolor{#0b62a8}{2 I O}}
@@ -107,6 +107,16 @@ def test_formulas_are_typeset_and_numbered(plain):
         assert page.select_one(f"#equation-{label}")
         assert page.select_one(f'a[href="#equation-{label}"].reference')
     assert page.select_one('.katex-html [style*="#0b62a8"]')
+
+
+def test_no_line_ends_between_a_formula_and_a_sign(plain):
+    page = BeautifulSoup((plain / "page.html").read_text(), "html.parser")
+    (piece,) = page.select("span.together")
+    annotation = piece.select_one("annotation")
+    assert annotation.get_text() == "a^2"
+    piece.select_one(".math").replace_with("formula")
+    assert piece.get_text() == "(“formula”),"
+    assert piece.parent.get_text().startswith("Inline (“formula”), and on")
 
 
 def test_no_page_loads_what_typesets_or_draws(plain):

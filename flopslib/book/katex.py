@@ -110,6 +110,31 @@ def _aligned(rows: str) -> str:
 # --- Sphinx ----------------------------------------------------------------
 
 
+def keep_together(app: Any, document: Any, page: str) -> None:
+    """Put a formula in a text and the signs that touch it in one piece, which no line ends in."""
+    from docutils import nodes
+
+    if app.builder.format != "html":
+        return
+    for formula in list(document.findall(nodes.math)):
+        around, at = formula.parent, formula.parent.index(formula)
+        before, after = around[at - 1] if at else None, (around[at + 1 :] or [None])[0]
+        opening, closing = _found(r"[(\[“‘]+$", before), _found(r"^[.,;:!?)\]”’…]+", after)
+        if opening:
+            around[at - 1] = nodes.Text(before[: -len(opening)])
+        if closing:
+            around[at + 1] = nodes.Text(after[len(closing) :])
+        if opening or closing:
+            piece = nodes.inline("", classes=["together"])
+            around[at] = piece
+            piece += [nodes.Text(opening), formula, nodes.Text(closing)]
+
+
+def _found(pattern: str, neighbour: Any) -> str:
+    found = re.search(pattern, neighbour) if isinstance(neighbour, str) else None
+    return found[0] if found else ""
+
+
 def _typeset_node(translator: Any, node: Any, latex: str, *, display: bool) -> str:
     from sphinx.util import logging
 
@@ -186,5 +211,6 @@ def setup(app: Any) -> dict[str, bool]:
     """Register with Sphinx."""
     app.add_html_math_renderer("katex", (visit_math, None), (visit_math_block, None))
     app.connect("builder-inited", copy_files)
+    app.connect("doctree-resolved", keep_together)
     app.connect("html-page-context", add_style)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
