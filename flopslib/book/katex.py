@@ -118,7 +118,8 @@ def keep_together(app: Any, document: Any, page: str) -> None:
         return
     for formula in list(document.findall(nodes.math)):
         around, at = formula.parent, formula.parent.index(formula)
-        before, after = around[at - 1] if at else None, (around[at + 1 :] or [None])[0]
+        before = around[at - 1] if at else nodes.Text("")
+        after = around[at + 1] if at + 1 < len(around) else nodes.Text("")
         opening, closing = _found(r"[(\[“‘]+$", before), _found(r"^[.,;:!?)\]”’…]+", after)
         if opening:
             around[at - 1] = nodes.Text(before[: -len(opening)])
