@@ -46,9 +46,20 @@ class Lab:
         table = html_table(self.table, "real layers and their cost")
         return (
             f'<div class="lab" data-lab="{name}" id="lab-{name}" role="group" '
-            f'aria-label="Try it: {name.replace("_", " ")}">\n{table}\n'
+            f'aria-label="Try it: {name.replace("_", " ")}" style="{self._room()}">\n{table}\n'
             f'<script type="application/json">{as_json(self.data)}</script>\n</div>'
         )
+
+    def _room(self) -> str:
+        """Say how much the lab will hold, so that a page keeps room until its script has run."""
+        first = self.data["functions"][0]
+        usual = sum("usual" in letter for letter in first["letters"])
+        zero = first["formulas"].index("0n") if "0n" in first["formulas"] else None
+        steps = min(
+            sum(step["macs"] != zero for step in variant["steps"])
+            for variant in first["variants"].values()
+        )
+        return f"--letters:{len(first['letters'])};--usual:{usual};--steps:{steps}"
 
 
 def lab(

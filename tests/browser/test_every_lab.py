@@ -169,6 +169,19 @@ def test_a_broken_formula_shows_no_number(reader, path, name):
         reader.page.unroute(f"**/{path}")
 
 
+@pytest.mark.parametrize("width", [1280, 390])
+@every_lab
+def test_the_page_keeps_room_for_the_lab(reader, path, name, width):
+    def height(state):
+        lab = reader.open(path, width=width).locator(f"#lab-{name}{state}")
+        return lab.evaluate("lab => lab.getBoundingClientRect().height")
+
+    reader.page.route("**/lab.js*", lambda route: route.fulfill(body=""))
+    before = height(":not([data-state])")
+    reader.page.unroute("**/lab.js*")
+    assert before == pytest.approx(height("[data-state=ready]"), abs=100)
+
+
 def test_the_explorer_shows_what_python_counts(reader):
     page = reader.open("chapters/explorer.html")
     root = page.locator("#explorer[data-state=ready]")
