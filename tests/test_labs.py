@@ -418,7 +418,8 @@ def test_the_files_are_small_and_ask_nobody(name):
     assert set(re.findall(r"https?://[^\"\s]*", text)) <= {"http://www.w3.org/2000/svg"}
     assert not re.search(r"\bfetch\(|XMLHttpRequest|import\(", text)
     used = set(re.findall(r"--[a-z][a-z-]*", text)) - {"--pst-color-background", "--pst-color-link"}
-    assert used <= set(VARIABLES)
+    own = re.findall(r"(--[a-z-]+):", text + lab(linear)._repr_html_())
+    assert used <= {*VARIABLES, *own}
 
 
 def built():
