@@ -200,7 +200,7 @@ def _entry(cell: Any) -> Any:
 
 DIGIT = 4.3  # points, in the size of the tables
 GAP = 8.5  # points, between two columns
-BREAK = r"\newline{}"
+BREAK = r"\linebreak{}"
 
 
 def columns(table: Any) -> str:
