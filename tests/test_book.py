@@ -14,6 +14,7 @@ from bs4 import BeautifulSoup
 
 from flopslib import formula, registered
 from flopslib.book import build
+from flopslib.exercises import catalogue
 from flopslib.notation import TABLE
 from flopslib.quotes import Quotation, claims
 from flopslib.rendering import terms_latex, text
@@ -228,6 +229,15 @@ def test_every_figure_is_in_its_page_with_a_description():
         for picture in pictures:
             assert len(picture.svg["aria-label"]) > 20
             assert picture.figcaption.get_text().strip()
+
+
+@pytest.mark.parametrize("chapter", catalogue.chapters())
+def test_an_exercise_has_the_number_that_checks_it(chapter):
+    boxes = soup(f"chapters/{chapter}").select("div.admonition.exercise")
+    for number, box in enumerate(boxes, start=1):
+        assert box.select_one(".caption-number").get_text().strip() == f"Exercise {number}"
+        assert f'check("{chapter}-{number}"' in box.get_text()
+    assert len(boxes) == len(catalogue.chapter(chapter))
 
 
 def test_the_notation_page_is_the_notation_table():

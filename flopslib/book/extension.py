@@ -26,12 +26,27 @@ def repository_buttons(app: Any, config: Any) -> None:
     options.update(dict.fromkeys(BUTTONS, bool(options.get("repository_url"))))
 
 
+def number_by_chapter(app: Any, env: Any) -> None:
+    """Give the exercises of each chapter the numbers that ``check`` knows them by.
+
+    >>> from types import SimpleNamespace
+    >>> env = SimpleNamespace(toc_fignumbers={"conv2d": {"exercise": {"a": (7,), "b": (8,)}}})
+    >>> number_by_chapter(None, env)
+    >>> env.toc_fignumbers["conv2d"]["exercise"]
+    {'a': (1,), 'b': (2,)}
+    """
+    for figures in env.toc_fignumbers.values():
+        for number, label in enumerate(figures.get("exercise", {}), start=1):
+            figures["exercise"][label] = (number,)
+
+
 def setup(app: Any) -> dict[str, bool]:
     """Register with Sphinx."""
     os.environ[IN_THE_BOOK] = "1"  # for the kernels that it starts
     app.setup_extension("flopslib.book.downloads")
     app.setup_extension("flopslib.book.launch")
     app.connect("config-inited", repository_buttons, priority=100)
+    app.connect("env-check-consistency", number_by_chapter)
     app.connect("html-page-context", load_what_is_needed)
     app.connect("html-collect-pages", pages.missing_page)
     # after the theme and the other extensions, which add to a page until priority 500
