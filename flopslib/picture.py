@@ -33,6 +33,7 @@ RC: Any = {
     "grid.color": palette.FAINT[0],
     "grid.linewidth": 0.6,
     "lines.linewidth": 2,
+    "hatch.linewidth": 0.5,
     "text.color": palette.INK[0],
     "xtick.color": palette.QUIET[0],
     "ytick.color": palette.QUIET[0],

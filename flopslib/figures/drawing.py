@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from string import digits
 from typing import Any
 
@@ -57,6 +57,40 @@ def plain_ticks(axes: Any, values: Sequence[int], label: Callable[[int], str] = 
     """Put ticks at the values and nowhere else."""
     axes.set_xticks(values, [label(value) for value in values])
     axes.minorticks_off()
+
+
+#: A second mark of each part, for paper without colours.
+HATCHES = {"scores and weighted sum": "///", "feed-forward": ".."}
+
+
+def stacked(
+    axes: Any,
+    names: Sequence[str],
+    shares: Mapping[str, Sequence[float]],
+    look: Callable[[str], tuple[str, str]],
+) -> None:
+    """Draw a bar for each name, divided into shares; ``look`` gives a part's colour and tint."""
+    starts = [0.0] * len(names)
+    for part, sizes in shares.items():
+        colour, tint = look(part)
+        axes.barh(range(len(names)), sizes, left=starts, height=0.72, facecolor=tint,
+                  edgecolor=colour, linewidth=1.4, hatch=HATCHES.get(part), label=part)  # fmt: skip
+        for row, (start, share) in enumerate(zip(starts, sizes, strict=True)):
+            if share > 0.11:
+                axes.text(start + share / 2, row, f"{100 * share:.0f} %", ha="center", va="center",
+                          color=colour, bbox={"facecolor": tint, "edgecolor": "none", "pad": 1.5},
+                          zorder=3)  # fmt: skip
+        starts = [start + share for start, share in zip(starts, sizes, strict=True)]
+    axes.set_yticks(range(len(names)), names)
+    axes.invert_yaxis()
+    axes.set_xlim(0, 1.01)
+    axes.set_xticks([])
+    axes.grid(False)
+    axes.spines[["left", "bottom"]].set_visible(False)
+    axes.tick_params(length=0)
+    # more than two would not fit in one line of the legend
+    axes.legend(loc="lower left", bbox_to_anchor=(-0.02, 1), ncols=2, fontsize=9,
+                handlelength=1.8, handleheight=1, columnspacing=1.2)  # fmt: skip
 
 
 def subscript(number: int) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from flopslib import palette
-from flopslib.figures.drawing import INK, QUIET, plain_ticks
+from flopslib.figures.drawing import INK, QUIET, plain_ticks, stacked
 from flopslib.figures.transformer import GROUPS, SQUARE
 from flopslib.layers import Layer
 from flopslib.models.catalogue import catalogue
@@ -152,25 +152,7 @@ def model_shares(models: Sequence[str], seen: int) -> Picture:
     """Draw, for each model, how one token's FLOPs divide into parts."""
     data = model_shares_data(models, seen)
     with canvas(5.4, 1.0 + 0.42 * len(models)) as (figure, axes):
-        starts = [0.0] * len(models)
-        for name, shares in data["shares"].items():
-            colour, tint = _look(name)
-            axes.barh(range(len(models)), shares, left=starts, height=0.72, facecolor=tint,
-                      edgecolor=colour, linewidth=1.4, label=name)  # fmt: skip
-            for row, (start, share) in enumerate(zip(starts, shares, strict=True)):
-                if share > 0.1:
-                    axes.text(start + share / 2, row, f"{100 * share:.0f} %", ha="center",
-                              va="center", color=colour)  # fmt: skip
-            starts = [start + share for start, share in zip(starts, shares, strict=True)]
-        axes.set_yticks(range(len(models)), [_named(model) for model in models])
-        axes.invert_yaxis()
-        axes.set_xlim(0, 1.01)
-        axes.set_xticks([])
-        axes.grid(False)
-        axes.spines[["left", "bottom"]].set_visible(False)
-        axes.tick_params(length=0)
-        axes.legend(loc="lower left", bbox_to_anchor=(-0.02, 1), ncols=2, fontsize=9,
-                    handlelength=1.4, columnspacing=1.2)  # fmt: skip
+        stacked(axes, [_named(model) for model in models], data["shares"], _look)
         rows = (
             f"{_named(model)}: "
             + ", ".join(f"{name} {100 * s[at]:.0f} %" for name, s in data["shares"].items())

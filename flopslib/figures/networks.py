@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from flopslib.figures.drawing import BLUE, INK, QUIET
+from flopslib.figures.drawing import BLUE, FAINT, INK, QUIET
 from flopslib.picture import Picture, canvas, finished
 from flopslib.report import Report, Row
 
@@ -100,9 +100,10 @@ def share_bars(data: dict[str, Any], shares: Shares, caption: Callable[[str], st
     """Draw two bars for each part, the share of the MACs and that of the parameters."""
     with canvas(5, 0.55 * len(shares) + 0.75) as (figure, axes):
         for at, (name, of) in enumerate(shares.items()):
-            for what, colour, down in (("macs", BLUE, -0.19), ("parameters", QUIET, 0.19)):
+            looks = (("macs", BLUE, BLUE, -0.19), ("parameters", QUIET, FAINT, 0.19))
+            for what, colour, fill, down in looks:
                 percent = 100 * of[what]
-                axes.barh(at + down, percent, height=0.36, color=colour)
+                axes.barh(at + down, percent, height=0.36, facecolor=fill, edgecolor=colour)
                 axes.annotate(
                     _percent(of[what]), (percent, at + down), xytext=(4, 0),
                     textcoords="offset points", va="center", color=colour, fontsize=9,

@@ -8,7 +8,16 @@ from typing import Any
 from flopslib import palette
 from flopslib.costs import feed_forward, multihead_attention, transformer_layer
 from flopslib.derivation import Derivation
-from flopslib.figures.drawing import BLUE, FAINT, INK, ORANGE, QUIET, blank, plain_ticks
+from flopslib.figures.drawing import (
+    BLUE,
+    FAINT,
+    INK,
+    ORANGE,
+    QUIET,
+    blank,
+    plain_ticks,
+    stacked,
+)
 from flopslib.picture import Picture, canvas, finished
 
 PROJECTION, SQUARE, FFN = palette.PROJECTION[0], palette.SQUARE[0], palette.FFN[0]
@@ -120,28 +129,11 @@ def step_shares_data(
 def step_shares(layer: Callable[..., Derivation], lengths: Sequence[int], **sizes: Any) -> Picture:
     """Draw, for each length, how a layer's FLOPs divide into groups of steps."""
     data = step_shares_data(layer, lengths, **sizes)
-    columns = 2  # more of them would not fit in one line of the legend
-    lines = -(-len(data["shares"]) // columns)
+    lines = -(-len(data["shares"]) // 2)  # of the legend
     with canvas(5.4, 0.6 + 0.3 * lines + 0.42 * len(lengths)) as (figure, axes):
-        starts = [0.0] * len(lengths)
-        for group, shares in data["shares"].items():
-            colour, tint, _ = GROUPS[group]
-            axes.barh(range(len(lengths)), shares, left=starts, height=0.72, facecolor=tint,
-                      edgecolor=colour, linewidth=1.4, label=group)  # fmt: skip
-            for row, (start, share) in enumerate(zip(starts, shares, strict=True)):
-                if share > 0.12:
-                    axes.text(start + share / 2, row, f"{100 * share:.0f} %", ha="center",
-                              va="center", color=colour)  # fmt: skip
-            starts = [start + share for start, share in zip(starts, shares, strict=True)]
-        axes.set_yticks(range(len(lengths)), [f"L = {length:,}" for length in lengths])
-        axes.invert_yaxis()
-        axes.set_xlim(0, 1.01)
-        axes.set_xticks([])
-        axes.grid(False)
-        axes.spines[["left", "bottom"]].set_visible(False)
-        axes.tick_params(length=0)
-        axes.legend(loc="lower left", bbox_to_anchor=(-0.02, 1), ncols=columns, fontsize=9,
-                    handlelength=1.4, columnspacing=1.2)  # fmt: skip
+        stacked(
+            axes, [f"L = {n:,}" for n in lengths], data["shares"], lambda part: GROUPS[part][:2]
+        )
         d = sizes["d_model"]
         rows = (
             f"L = {length:,}: "
@@ -380,7 +372,7 @@ def approximation_error_data(ratios: Sequence[float], d_model: int) -> dict[str,
 def approximation_error(ratios: Sequence[float], d_model: int) -> Picture:
     """Draw the errors of the usual approximations over the length."""
     data = approximation_error_data(ratios, d_model)
-    styles = {"12d², no mask": (ORANGE, "-"), "24d², no mask": (SQUARE, "-")}
+    styles = {"12d², no mask": (ORANGE, "-."), "24d², no mask": (SQUARE, "-")}
     styles["24d², causal"] = (SQUARE, "--")
     with canvas(5.4, 3.6) as (figure, axes):
         levels = (1, 5, 20)

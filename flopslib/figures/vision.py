@@ -15,6 +15,7 @@ from flopslib.figures.drawing import (
     blank,
     frame,
     plain_ticks,
+    stacked,
 )
 from flopslib.figures.transformer import GROUPS, SQUARE
 from flopslib.layers import ClassToken, Conv2d, Flatten, Layer, Permute, Sequential
@@ -180,25 +181,7 @@ def vit_shares(build: Callable[..., Layer], sides: Sequence[int]) -> Picture:
     """Draw, for pictures of several sizes, how the MACs divide into parts."""
     data = vit_shares_data(build, sides)
     with canvas(5.4, 1.0 + 0.42 * len(sides)) as (figure, axes):
-        starts = [0.0] * len(sides)
-        for name, shares in data["shares"].items():
-            colour, tint = _look(name)
-            axes.barh(range(len(sides)), shares, left=starts, height=0.72, facecolor=tint,
-                      edgecolor=colour, linewidth=1.4, label=name)  # fmt: skip
-            for row, (start, share) in enumerate(zip(starts, shares, strict=True)):
-                if share > 0.1:
-                    axes.text(start + share / 2, row, f"{100 * share:.0f} %", ha="center",
-                              va="center", color=colour)  # fmt: skip
-            starts = [start + share for start, share in zip(starts, shares, strict=True)]
-        axes.set_yticks(range(len(sides)), [f"{side} px" for side in sides])
-        axes.invert_yaxis()
-        axes.set_xlim(0, 1.01)
-        axes.set_xticks([])
-        axes.grid(False)
-        axes.spines[["left", "bottom"]].set_visible(False)
-        axes.tick_params(length=0)
-        axes.legend(loc="lower left", bbox_to_anchor=(-0.02, 1), ncols=2, fontsize=9,
-                    handlelength=1.4, columnspacing=1.2)  # fmt: skip
+        stacked(axes, [f"{side} px" for side in sides], data["shares"], _look)
         rows = (
             f"{side} pixels, {positions:,} positions: "
             + ", ".join(f"{name} {100 * s[at]:.0f} %" for name, s in data["shares"].items())
