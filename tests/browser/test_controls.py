@@ -56,6 +56,15 @@ def test_a_menu_of_the_phone_opens_and_closes(reader, toggle, menu):
     assert reader.complaints == []
 
 
+def test_a_wide_table_fades_until_its_end_is_seen(reader):
+    page = reader.open("chapters/conventions.html", width=390)
+    frame = page.locator(".cell_output .pst-scrollable-table-container").first
+    fades = "frame => getComputedStyle(frame).maskImage !== 'none'"
+    page.wait_for_function(fades, arg=frame.element_handle())
+    frame.evaluate("frame => frame.scrollBy({left: 10_000, behavior: 'instant'})")
+    page.wait_for_function(f"frame => !({fades})(frame)", arg=frame.element_handle())
+
+
 def test_a_solution_unfolds_with_the_keyboard(reader):
     page = reader.open("chapters/linear.html")
     button = page.locator(".solution.dropdown button.toggle-button").first
