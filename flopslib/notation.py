@@ -23,9 +23,13 @@ __all__ = ["TABLE", "Row", "symbols_for"]
 class Row(NamedTuple):
     """A row of the table: a letter, its LaTeX, the arguments it stands for, and its meaning."""
 
+    #: as it is written in plain text, which is the name of the symbol
     letter: str
+    #: as it is written in a formula
     latex: str
+    #: the arguments of the library that it stands for
     arguments: tuple[str, ...]
+    #: what it says, in a few words
     meaning: str
 
 
