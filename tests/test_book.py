@@ -230,6 +230,24 @@ def test_every_figure_is_in_its_page_with_a_description():
             assert picture.figcaption.get_text().strip()
 
 
+def test_the_list_of_references_calls_them_what_the_chapters_do():
+    entries = soup("chapters/bibliography").select("div.citation")
+    labels = [entry.select_one(".label").get_text().strip("[]") for entry in entries]
+    assert len(set(labels)) == len(labels)
+    assert {"Touvron et al., 2023a", "Touvron et al., 2023b"} <= set(labels)
+    called = {label.rstrip("ab") for label in labels}
+    cited = [
+        link for page in toc() for link in soup(page).select('a[href*="bibliography.html#id"]')
+    ]
+    named = {link.get_text() for link in cited if "," in link.get_text()}
+    assert len(named) > 30
+    assert named <= called
+    for entry in entries:
+        numbers = re.findall(r"arXiv:([\d.]+\d)", entry.get_text())
+        links = [link["href"] for link in entry.select("a[href*='arxiv.org']")]
+        assert links == [f"https://arxiv.org/abs/{number}" for number in numbers]
+
+
 @pytest.mark.parametrize("chapter", catalogue.chapters())
 def test_an_exercise_has_the_number_that_checks_it(chapter):
     boxes = soup(f"chapters/{chapter}").select("div.admonition.exercise")
