@@ -14,26 +14,26 @@ unexport PYTHONPATH
 .PHONY: book test test-browser check serve clean notebooks format lock record bench peers mutants assignments grade pdf
 
 book: $(INSTALLED)
-	$(BIN)/python -m flopslib.book.build
+	$(BIN)/python -m flopsbook.build.site
 
 test: book
 	$(BIN)/python -m pytest
 
 # look at every page with Debian's chromium, and operate it with the keyboard
 test-browser: book
-	$(BIN)/python -m pytest tests/browser
+	$(BIN)/python -m pytest tests/book/browser
 
 check: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m flopslib.book.notebooks --check chapters/*.ipynb
-	$(BIN)/python -m flopslib.book.prose --check
+	$(BIN)/python -m flopsbook.build.notebooks --check chapters/*.ipynb
+	$(BIN)/python -m flopsbook.build.prose --check
 
 # the whole book as one PDF, and a test that it has all that the pages have; needs TeX
 pdf: book
-	$(BIN)/python -m flopslib.book.pdf
-	$(BIN)/python -m pytest --noconftest tests/pdf
+	$(BIN)/python -m flopsbook.build.pdf
+	$(BIN)/python -m pytest --noconftest tests/book/pdf
 
 serve: book
 	$(BIN)/python -m http.server --directory _build/html 8000
@@ -43,12 +43,12 @@ clean:
 
 # run every chapter afresh and store what it prints
 notebooks: $(INSTALLED)
-	$(BIN)/python -m flopslib.book.notebooks --run chapters/*.ipynb
+	$(BIN)/python -m flopsbook.build.notebooks --run chapters/*.ipynb
 
 # run all tests and store what they did, for the page "How this book is checked"
 record: book
 	$(BIN)/python -m pytest --record
-	$(BIN)/python -m flopslib.book.notebooks --run chapters/checked.ipynb
+	$(BIN)/python -m flopsbook.build.notebooks --run chapters/checked.ipynb
 
 format: $(INSTALLED)
 	$(BIN)/ruff check --fix .
@@ -71,11 +71,11 @@ grade: $(INSTALLED)
 # (make peers); BENCH_ARGS="-k sweep" chooses
 BENCH := $(if $(wildcard $(PEERS)/installed),$(PEERS),.venv)
 bench: $(BENCH)/installed
-	$(BENCH)/bin/python -m pytest tests/bench $(BENCH_ARGS)
+	$(BENCH)/bin/python -m pytest tests/library/bench $(BENCH_ARGS)
 
 # measure what other counters say, and store it; they get an environment of their own
 peers: $(PEERS)/installed
-	$(PEERS)/bin/python tests/peers/measure.py
+	$(PEERS)/bin/python tests/book/peers/measure.py
 
 $(PEERS)/installed: requirements-peers.txt
 	$(PYTHON) -m venv --clear $(PEERS)
@@ -89,7 +89,7 @@ $(PEERS)/installed: requirements-peers.txt
 # break the library in thousands of small ways, and see whether the tests notice; less than an
 # hour, goes on where it was interrupted; MUTANTS_ARGS=--help shows what else it can do
 mutants: $(MUTANTS)/installed
-	$(MUTANTS)/bin/python tests/mutants/run.py $(MUTANTS_ARGS)
+	$(MUTANTS)/bin/python tests/library/mutants/run.py $(MUTANTS_ARGS)
 
 # cosmic-ray in an environment of its own, which sees the locked packages beside it
 $(MUTANTS)/installed: requirements-mutants.txt $(INSTALLED)
@@ -112,5 +112,5 @@ $(INSTALLED): requirements.lock pyproject.toml
 	  { echo "Python 3.11 or newer is needed; name one with: make PYTHON=python3.12"; exit 1; }
 	$(PYTHON) -m venv --clear .venv
 	$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements.lock
-	$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e . -e ./flopsbook
 	@touch $@

@@ -5,14 +5,19 @@ from pathlib import Path
 
 import pytest
 
-from flopslib.book.kernels import environment
-from flopslib.book.notebooks import DROPPED
+from flopsbook.build.kernels import environment
+from flopsbook.build.notebooks import DROPPED
 
 # they need what the tests do without, or a while: see `make peers`, `make mutants`,
 # `make bench` and `make pdf`
-collect_ignore = ["tests/bench", "tests/mutants", "tests/pdf", "tests/peers"]
+collect_ignore = [
+    "tests/library/bench",
+    "tests/library/mutants",
+    "tests/book/pdf",
+    "tests/book/peers",
+]
 # they need a browser, and are run by name: see `make test-browser`
-BROWSER = "tests/browser"
+BROWSER = "tests/book/browser"
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -25,8 +25,9 @@ import nbformat
 import yaml
 
 from assignments.questions import SETS
-from flopslib.book.kernels import environment
-from flopslib.book.notebooks import normalised
+from flopsbook.build.kernels import environment
+from flopsbook.build.notebooks import normalised
+from flopsbook.build.wheels import build_wheels
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
@@ -40,6 +41,9 @@ OTTER = "otter-grader>=7,<8"
 AUTOGRADER_PYTHON = "3.12"
 #: A zip holds no date before 1980; with one date for all, equal contents are equal bytes.
 NO_DATE = (1980, 1, 1, 0, 0, 0)
+
+#: The wheels of the library and of the book's code.
+Packages = tuple[Path, Path]
 
 #: What otter writes below a question that is none: who are you?
 NO_POINTS = "\n\n_Points:_ 0"
@@ -84,32 +88,16 @@ def secret(ask: bool) -> Secret:
     return Secret(text)
 
 
-def wheel(folder: Path) -> Path:
-    """Build flopslib's wheel into a folder, from a copy, so that the tree stays clean."""
-    with tempfile.TemporaryDirectory() as temporary:
-        source = Path(temporary)
-        for name in ("pyproject.toml", "README.md", "LICENSE"):
-            shutil.copy(ROOT / name, source)
-        leave = shutil.ignore_patterns("__pycache__", ".*")
-        shutil.copytree(ROOT / "flopslib", source / "flopslib", ignore=leave)
-        _run(
-            *("pip", "wheel", "--quiet", "--no-index", "--no-deps", "--no-build-isolation"),
-            *("--wheel-dir", str(folder), str(source)),
-            cwd=source,
-            SOURCE_DATE_EPOCH="315532800",
-        )
-    (built,) = folder.glob("*.whl")
-    return built
-
-
-def build(name: str, *, dist: Path, seed: Secret, package: Path, master: Path | None = None) -> str:
+def build(
+    name: str, *, dist: Path, seed: Secret, packages: Packages, master: Path | None = None
+) -> str:
     """Build one set, prove it, and only then put it into `dist`.
 
     Args:
         name: The set.
         dist: Where the set's folder goes; one that is there is replaced.
         seed: What the hidden tests draw from.
-        package: flopslib's wheel.
+        packages: the wheels of the library and of the book's code.
         master: Another master notebook than the set's own.
 
     Returns:
@@ -124,9 +112,9 @@ def build(name: str, *, dist: Path, seed: Secret, package: Path, master: Path | 
     with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=dist) as temporary:
         stage, made = Path(temporary) / "stage", Path(temporary) / "made"
         stage.mkdir()
-        _stage(stage, name, seed, package, master or HERE / name / f"{name}.ipynb")
+        _stage(stage, name, seed, packages, master or HERE / name / f"{name}.ipynb")
         _run("otter", "assign", f"{name}.ipynb", "out", "--no-pdfs", "--no-run-tests", cwd=stage)
-        _student(made / "student", name, stage / "out" / "student", package)
+        _student(made / "student", name, stage / "out" / "student", packages)
         _autograder(made / "autograder", name, stage / "out" / "autograder")
         if seed.is_public:
             (made / MARK).write_text(
@@ -138,7 +126,7 @@ def build(name: str, *, dist: Path, seed: Secret, package: Path, master: Path | 
     return f"{name}: {points} points, all for the solved notebook and none for the untouched one"
 
 
-def _stage(stage: Path, name: str, seed: Secret, package: Path, master: Path) -> None:
+def _stage(stage: Path, name: str, seed: Secret, packages: Packages, master: Path) -> None:
     (stage / "assignments").mkdir()
     for part in TESTS_NEED:
         source = HERE / part
@@ -148,11 +136,13 @@ def _stage(stage: Path, name: str, seed: Secret, package: Path, master: Path) ->
         else:
             shutil.copy(source, stage / "assignments")
     (stage / "assignments" / "seed").write_text(seed.text + "\n")
-    shutil.copy(package, stage)
-    # where Gradescope unpacks the zip; flopslib's own needs come from the registry
-    (stage / "requirements.txt").write_text(f"/autograder/source/files/{package.name}\n")
+    for package in packages:
+        shutil.copy(package, stage)
+    # where Gradescope unpacks the zip; what they need themselves comes from the registry
+    unpacked = [f"/autograder/source/files/{package.name}\n" for package in packages]
+    (stage / "requirements.txt").write_text("".join(unpacked))
     notebook = nbformat.read(master, as_version=4)
-    _configure(notebook, master, autograder_files=["assignments", package.name])
+    _configure(notebook, master, autograder_files=["assignments", *(p.name for p in packages)])
     nbformat.write(notebook, stage / f"{name}.ipynb")
 
 
@@ -166,7 +156,7 @@ def _configure(notebook: nbformat.NotebookNode, master: Path, **more: object) ->
     first.source = "# ASSIGNMENT CONFIG\n" + yaml.safe_dump(config)
 
 
-def _student(folder: Path, name: str, written: Path, package: Path) -> None:
+def _student(folder: Path, name: str, written: Path, packages: Packages) -> None:
     folder.mkdir(parents=True)
     notebook = nbformat.read(written / f"{name}.ipynb", as_version=4)
     metadata = notebook.metadata.otter  # the public tests, which the normal form would drop
@@ -177,8 +167,10 @@ def _student(folder: Path, name: str, written: Path, package: Path) -> None:
         cell.metadata = nbformat.from_dict(kept)
         cell.source = cell.source.removesuffix(NO_POINTS)
     nbformat.write(notebook, folder / f"{name}.ipynb")
-    shutil.copy(package, folder)
-    (folder / "requirements.txt").write_text(f"{OTTER}\n./{package.name}\njupyterlab\n")
+    for package in packages:
+        shutil.copy(package, folder)
+    wheels = "".join(f"./{package.name}\n" for package in packages)
+    (folder / "requirements.txt").write_text(f"{OTTER}\n{wheels}jupyterlab\n")
     (folder / "README.md").write_text(README.format(name=name))
 
 
@@ -248,12 +240,12 @@ def build_all(
     def one(name: str) -> str | SetError:
         master = masters / name / f"{name}.ipynb" if masters else None
         try:
-            return build(name, dist=dist, seed=seed, package=package, master=master)
+            return build(name, dist=dist, seed=seed, packages=packages, master=master)
         except SetError as wrong:
             return wrong
 
     with tempfile.TemporaryDirectory() as folder:
-        package = wheel(Path(folder))
+        packages = build_wheels(Path(folder))
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             names = list(names)
             return dict(zip(names, pool.map(one, names), strict=True))

@@ -12,7 +12,7 @@ from typing import Any
 
 from assignments.question import Question, is_plain, same
 from assignments.questions import load
-from flopslib.exercises.personal import personal
+from flopsbook.exercises.personal import personal
 
 HERE = Path(__file__).resolve().parent
 #: Gradescope writes beside the submission who has handed it in.

@@ -10,7 +10,7 @@ from hashlib import sha256
 from random import Random
 from typing import Any
 
-from flopslib.exercises.personal import personal
+from flopsbook.exercises.personal import personal
 
 Plain = int | str | list[Any]
 

@@ -26,15 +26,16 @@ from flopslib.costs import (
     scaled_dot_product_attention,
     transformer_layer,
 )
-from flopslib.counting import CountingNumber, Tally, run_and_count
-from flopslib.derivation import Derivation, Part, Step
-from flopslib.opcount import OpCount
-from flopslib.registry import cost_function, registered
+from flopslib.costs.registry import cost_function, registered
+from flopslib.costs.symbolic import formula
+from flopslib.derivation import Derivation, OpCount, Part, Step
+from flopslib.loops import CountingNumber, Tally, run_and_count
 from flopslib.report import Report, count
-from flopslib.shapes import conv_output_size
-from flopslib.symbolic import formula
+from flopslib.sizes import conv_output_size
 
-__version__ = "0.1.0"
+from flopslib import moved  # isort: skip  last: it answers for names that are gone
+
+__version__ = "0.2.0"
 
 __all__ = [
     "CountingNumber",
@@ -65,3 +66,5 @@ __all__ = [
     "scaled_dot_product_attention",
     "transformer_layer",
 ]
+
+moved.install()

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import ast
 import csv
+import inspect
 import json
 import os
 import sys
@@ -18,11 +19,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from flopslib import __version__, formula, registered
-from flopslib.derivation import Derivation
+from flopslib.derivation.rendering import text
+from flopslib.derivation.steps import Derivation
 from flopslib.layers.layer import Layer
-from flopslib.models.catalogue import build, catalogue, find, nearest
-from flopslib.rendering import text
-from flopslib.report import Report, count
+from flopslib.models.model_list import build, catalogue, find, nearest
+from flopslib.report.report import Report, count
+from flopslib.report.views import COLUMNS
 
 __all__ = ["main"]
 
@@ -207,8 +209,6 @@ def _show(report: Report, depth: int | None) -> None:
     if not sys.stdout.isatty():
         print(table)
         return
-    from flopslib.report_views import COLUMNS
-
     _terminal_table(table.header, table.rows, list(COLUMNS.values()), table.total)
     for note in table.notes:
         print(note)
@@ -290,8 +290,6 @@ def _explain(given: argparse.Namespace) -> None:
 def _derived(
     function: Callable[..., Derivation], positional: list[Any], named: dict[str, Any]
 ) -> Derivation:
-    import inspect
-
     parameters = inspect.signature(function).parameters
     required = [name for name, p in parameters.items() if p.default is p.empty]
     if len(positional) > len(required):

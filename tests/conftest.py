@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from witnesses import NOTEBOOKS, PASSED, SEEN, shortfalls
 
-from flopslib import checked
+from flopsbook import checked
 
-MUTANTS = Path(__file__).parent / "mutants"
+MUTANTS = Path(__file__).parent / "library" / "mutants"
 MISSING = pytest.StashKey[list]()
 
 

@@ -9,7 +9,7 @@ RANDOM_SLACK = 0.9  # how many random cases make sense is a matter of chance
 
 
 def saw(kind: str, times: int = 1) -> None:
-    """Count comparisons of a kind that `flopslib.checked.COMPARED` names."""
+    """Count comparisons of a kind that `flopsbook.checked.COMPARED` names."""
     SEEN[kind] += times
 
 

@@ -227,7 +227,7 @@ def unpack(archive: Path, folder: Path) -> None:
         raise TestsError(f"{archive} holds no tests; run make assignments")
     if not (folder / "files" / "assignments" / "questions").is_dir():
         raise TestsError(f"{archive} holds no questions; run make assignments")
-    # flopslib comes from the environment; the wheel beside the questions is for Gradescope
+    # our packages come from the environment; the wheels beside the questions are for Gradescope
     for wheel in (folder / "files").glob("*.whl"):
         wheel.unlink()
     shutil.rmtree(folder / "files" / "__pycache__", ignore_errors=True)

@@ -383,18 +383,21 @@ def parse(source, name):
     )
 
 
+OURS = ("flopslib", "flopsbook")
+
+
 def without_flopslib(tree):
-    """Leave out the imports of flopslib at the top of a cell, so that the rest of it runs.
+    """Leave out the imports of our packages at the top of a cell, so that the rest of it runs.
 
     Whatever needs them fails where it uses them.
     """
     kept = []
     for statement in tree.body:
         if isinstance(statement, ast.Import):
-            statement.names = [name for name in statement.names if root(name.name) != "flopslib"]
+            statement.names = [name for name in statement.names if root(name.name) not in OURS]
             if not statement.names:
                 continue
-        if isinstance(statement, ast.ImportFrom) and root(statement.module or "") == "flopslib":
+        if isinstance(statement, ast.ImportFrom) and root(statement.module or "") in OURS:
             continue
         kept.append(statement)
     tree.body = kept

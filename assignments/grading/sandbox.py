@@ -29,6 +29,8 @@ from . import seccomp
 
 RUNNER = Path(__file__).with_name("runner.py")
 ROOT = Path(__file__).parents[2]
+#: What a student may import where values are asked for.
+OURS = ("flopslib", "flopsbook")
 
 MEGABYTE = 2**20
 MOST_REPORTED = 4 * MEGABYTE  # bytes of a report
@@ -135,10 +137,11 @@ class Sandbox:
         with tempfile.TemporaryDirectory() as folder:
             paths = [str(packages())]
             if flopslib:
-                # a folder that holds flopslib alone, not the whole repository
+                # a folder that holds the two packages alone, not the whole repository
                 library = Path(folder, "library")
                 library.mkdir()
-                (library / "flopslib").symlink_to(ROOT / "flopslib")
+                for package in OURS:
+                    (library / package).symlink_to(ROOT / package)
                 paths.insert(0, str(library))
             home = Path(folder, "home")
             home.mkdir()
@@ -196,7 +199,8 @@ class Sandbox:
         walls += ["--ro-bind", str(RUNNER), "/runner.py"]
         if flopslib:
             walls += [*parents(Path("/library/flopslib"))]
-            walls += ["--ro-bind", str(ROOT / "flopslib"), "/library/flopslib"]
+            for package in OURS:
+                walls += ["--ro-bind", str(ROOT / package), f"/library/{package}"]
         # /dev and / themselves are in memory and without a limit, so nobody may write there
         walls += ["--proc", "/proc", "--dev", "/dev", "--remount-ro", "/dev"]
         walls += ["--perms", "1777", "--size", str(MOST_WRITTEN), "--tmpfs", "/tmp"]

@@ -1,5 +1,5 @@
 /* The formula labs: sliders for the letters of a formula, and the count to the last digit.
-   flopslib/labs writes what a lab has to know into the page, its formulas as expressions of
+   flopsbook/labs writes what a lab has to know into the page, its formulas as expressions of
    BigInts; nothing is asked of anybody else. Only the plot uses doubles. */
 (() => {
 "use strict";

@@ -1,6 +1,6 @@
 """The cost functions, one module for each family of layers."""
 
-from flopslib.costs.linear import linear, matmul  # isort: skip  the order of the book
+from flopslib.costs.dense import linear, matmul  # isort: skip  the order of the book
 from flopslib.costs.convolution import (
     conv1d,
     conv2d,
@@ -12,7 +12,7 @@ from flopslib.costs.convolution import (
 )
 
 from flopslib.costs.attention import multihead_attention, scaled_dot_product_attention  # isort: skip
-from flopslib.costs.feed_forward import feed_forward, gated_feed_forward
+from flopslib.costs.mlp import feed_forward, gated_feed_forward
 from flopslib.costs.transformer import transformer_layer
 
 __all__ = [

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from flopslib import primitives
-from flopslib.costs.linear import linear, matmul
-from flopslib.derivation import Derivation, Part, Step
-from flopslib.exact import Size, exact_quotient
-from flopslib.registry import Default, Example, cost_function
+from flopslib.costs.dense import linear, matmul
+from flopslib.costs.registry import Default, Example, cost_function
+from flopslib.derivation import primitives
+from flopslib.derivation.steps import Derivation, Part, Step
+from flopslib.sizes.exact import Size, exact_quotient
 
 DIVIDES = {"num_kv_heads": ("num_heads",)}
 AT_LEAST = {"kv_seq_len": "seq_len"}

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from flopslib import primitives
-from flopslib.costs.linear import biased
-from flopslib.derivation import Derivation, Step
-from flopslib.exact import Size, SizeOrPair, exact_quotient
-from flopslib.registry import Example, cost_function
+from flopslib.costs.dense import biased
+from flopslib.costs.registry import Example, cost_function
+from flopslib.derivation import primitives
+from flopslib.derivation.steps import Derivation, Step
+from flopslib.sizes.exact import Size, SizeOrPair, exact_quotient
 
 
 @cost_function(

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from flopslib import primitives
 from flopslib.costs.attention import AT_LEAST, DIVIDES, multihead_attention
 from flopslib.costs.attention import DEFAULTS as ATTENTION_DEFAULTS
-from flopslib.costs.feed_forward import DEFAULTS as FFN_DEFAULTS
-from flopslib.costs.feed_forward import feed_forward
-from flopslib.derivation import Derivation, Step
-from flopslib.exact import Size
-from flopslib.registry import Example, cost_function
+from flopslib.costs.mlp import DEFAULTS as FFN_DEFAULTS
+from flopslib.costs.mlp import feed_forward
+from flopslib.costs.registry import Example, cost_function
+from flopslib.derivation import primitives
+from flopslib.derivation.steps import Derivation, Step
+from flopslib.sizes.exact import Size
 
 
 @cost_function(

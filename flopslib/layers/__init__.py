@@ -25,6 +25,7 @@ from flopslib.layers.combinators import (
     Shared,
 )
 from flopslib.layers.convolution import Conv1d, Conv2d, Conv3d, ConvTranspose2d
+from flopslib.layers.dense import Embedding, Linear
 from flopslib.layers.elementwise import (
     GELU,
     Dropout,
@@ -46,7 +47,6 @@ from flopslib.layers.elementwise import (
     Tanh,
 )
 from flopslib.layers.layer import Layer, ShapeError
-from flopslib.layers.linear import Embedding, Linear
 from flopslib.layers.normalization import (
     BatchNorm1d,
     BatchNorm2d,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 from typing import Any
 
-from flopslib.sizes import TUPLES, flag, shown
+from flopslib.sizes.checks import TUPLES, flag, shown
 
 __all__ = ["axes", "axis", "divides", "flag", "per_axis", "size", "untouched"]
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from flopslib import primitives
 from flopslib.costs.attention import multihead_attention, scaled_dot_product_attention
-from flopslib.derivation import Derivation
+from flopslib.derivation import primitives
+from flopslib.derivation.steps import Derivation
 from flopslib.layers.arguments import divides, flag, per_axis, size, untouched
+from flopslib.layers.dense import Linear
 from flopslib.layers.layer import Formula, Layer, Run, Shape
-from flopslib.layers.linear import Linear
 from flopslib.layers.operations import each
 
 

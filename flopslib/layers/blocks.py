@@ -7,9 +7,9 @@ from typing import Any
 from flopslib.layers.arguments import flag, per_axis, size
 from flopslib.layers.combinators import PRODUCT, Sequential
 from flopslib.layers.convolution import Conv2d
+from flopslib.layers.dense import Linear
 from flopslib.layers.elementwise import ReLU, Sigmoid, SiLU
 from flopslib.layers.layer import Layer, Run, Shape
-from flopslib.layers.linear import Linear
 from flopslib.layers.normalization import BatchNorm2d
 from flopslib.layers.pooling import AdaptiveAvgPool2d
 

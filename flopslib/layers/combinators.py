@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, TypeAlias
 
-from flopslib.derivation import Derivation
+from flopslib.derivation.steps import Derivation
 from flopslib.layers.arguments import axis
 from flopslib.layers.elementwise import Product, Sum
-from flopslib.layers.layer import Counts, Layer, Run, Shape
+from flopslib.layers.layer import Counts, Layer, Run, Shape, measured
 
 Named: TypeAlias = tuple[tuple[str, Layer], ...]
 
@@ -236,8 +236,6 @@ class Shared(_Wrapper):
         return derivation
 
     def _counts(self, x: Shape, y: Shape) -> Counts:
-        from flopslib.report import measured
-
         return measured(self.layer, x).total
 
 

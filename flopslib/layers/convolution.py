@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from flopslib.costs.convolution import conv1d, conv2d, conv3d, conv_transpose2d
-from flopslib.derivation import Derivation
+from flopslib.derivation.steps import Derivation
 from flopslib.layers.arguments import divides, flag, per_axis, size
 from flopslib.layers.layer import Formula, Layer, Shape
-from flopslib.shapes import room_to_move
+from flopslib.sizes.shapes import room_to_move
 
 MODES = ("zeros", "reflect", "replicate", "circular")
 INPUTS = {

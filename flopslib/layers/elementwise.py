@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from flopslib import primitives
+from flopslib.derivation import primitives
 from flopslib.layers.arguments import axis, flag, size
 from flopslib.layers.layer import Formula, Layer, Shape
 from flopslib.layers.operations import each, rows

@@ -1,16 +1,23 @@
-"""What a layer is: a value that knows its shapes, its weights and what it costs."""
+"""What a layer is: a value that knows its shapes, its weights and what it costs.
+
+A layer may run other layers, so what it is and how a shape runs through it (:func:`measured`)
+are told in one place.
+"""
 
 from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
-from flopslib.compiling import KINDS, compiled
-from flopslib.derivation import Derivation
-from flopslib.opcount import OpCount
+from flopslib.costs.compiling import KINDS, compiled
+from flopslib.derivation.opcount import OpCount
+from flopslib.derivation.steps import Derivation, Step
+from flopslib.layers.arguments import size
+from flopslib.sizes.checks import shown
 
 Shape: TypeAlias = tuple[int, ...]
 Counts: TypeAlias = tuple[int, ...]
@@ -202,9 +209,8 @@ class Layer:
 
     def derivation(self, input_shape: Shape) -> Derivation:
         """Return what the layer costs, everything inside it included."""
-        from flopslib.report import count
-
-        return count(self, input_shape).derivation
+        steps = measured(self, checked_shape(input_shape)).steps()
+        return Derivation(tuple(steps), type(self).__name__)
 
     def axes(self, input_shape: Shape) -> str | None:
         """Return how the axes of the input are read, where there is more than one way."""
@@ -297,3 +303,111 @@ def _pass_through(name: str, layer: Layer, x: Shape) -> Shape:
         return layer.output_shape(x)
     except ShapeError as error:
         raise error.inside(name) from None
+
+
+# --- a shape runs through a layer -------------------------------------------------
+
+
+def checked_shape(input_shape: Any) -> Shape:
+    """Return the shape of an input as a tuple of positive integers, or refuse it."""
+    if not isinstance(input_shape, (tuple, list)):
+        raise TypeError(
+            f"input_shape must be a tuple of positive integers such as (1, 3, 224, 224), "
+            f"got {shown(input_shape)}"
+        )
+    return tuple(_side(at, side) for at, side in enumerate(input_shape))
+
+
+def _side(at: int, side: Any) -> int:
+    return size(f"input_shape[{at}]", side)
+
+
+class Node:
+    """A layer at work on an input: what it made of it, and what that cost."""
+
+    __slots__ = ("input_shape", "layer", "output_shape", "own", "parts", "total")
+
+    def __init__(self, layer: Layer, x: Shape, y: Shape, own: Counts, parts: Any) -> None:
+        """Sum up what the layer and the parts of it cost."""
+        self.layer = layer
+        self.input_shape = x
+        self.output_shape = y
+        self.own = own
+        self.parts: list[tuple[str, Node]] = parts
+        columns = zip(own, *[part.total for _, part in parts], strict=True)
+        self.total: Counts = tuple(map(sum, columns)) if parts else own
+
+    def steps(self, path: str = "") -> Iterator[Step]:
+        """Yield every step of what was computed, each named after its layer."""
+        for name, part in self.parts:
+            yield from part.steps(joined(path, name))
+        for step in self.layer.cost(self.input_shape, self.output_shape).steps:
+            yield replace(step, name=joined(path, step.name))
+
+
+def measured(layer: Layer, x: Shape, seen: dict[tuple[int, Shape], Node] | None = None) -> Node:
+    """Run a shape through a layer. What meets the same shape again is not measured again."""
+    seen = {} if seen is None else seen
+    key = (id(layer), x)  # a node keeps its layer, so no other one can get its id
+    node = seen.get(key)
+    if node is None:
+        node = seen[key] = _measured(layer, x, seen)
+    return node
+
+
+def _measured(layer: Layer, x: Shape, seen: dict[tuple[int, Shape], Node]) -> Node:
+    parts: list[tuple[str, Node]] = []
+    foreign = not type(layer).__module__.startswith("flopslib.")  # the tests check the library's
+
+    def run(name: str, part: Layer, shape: Shape) -> Shape:
+        if foreign:
+            _check_run(layer, parts, name, part, shape)
+        node = seen.get((id(part), shape))
+        if node is None:
+            try:
+                node = seen[id(part), shape] = _measured(part, shape, seen)
+            except ShapeError as error:
+                raise error.inside(name) from None
+        parts.append((name, node))
+        return node.output_shape
+
+    y = layer.flow(x, run) if layer._flows() else layer.output_shape(x)
+    if foreign:
+        _check_shape(f"the output of {layer!r}", y)
+        _check_own(layer)
+    return Node(layer, x, y, layer._counts(x, y), parts)
+
+
+def _check_shape(what: str, shape: Any) -> None:
+    if type(shape) is not tuple or any(type(side) is not int for side in shape):
+        raise TypeError(f"{what} must be a tuple of integers, got {shown(shape)}")
+    if any(side < 1 for side in shape):
+        raise ValueError(f"{what} must be positive integers, got {shape}")
+
+
+def _check_run(
+    layer: Layer, parts: list[tuple[str, Node]], name: Any, part: Any, shape: Any
+) -> None:
+    """Check what a container of somebody else's hands to ``run``."""
+    if not isinstance(name, str) or "." in name:
+        raise TypeError(f"{layer!r} needs a name without a dot for what it runs, got {name!r}")
+    if any(name == other for other, _ in parts):
+        raise ValueError(f"{layer!r} runs two layers under the name {name!r}: each needs its own")
+    if not isinstance(part, Layer):
+        raise TypeError(f"{layer!r} runs {name!r}, which must be a layer, got {shown(part)}")
+    if part.parameters and all(part is not kept for kept in layer.kept):
+        raise TypeError(f"{layer!r} runs {name} without keeping it: give it to _set")
+    _check_shape(f"the shape that {layer!r} gives to {name!r}", shape)
+
+
+def _check_own(layer: Layer) -> None:
+    """Check what a layer of somebody else's says of itself."""
+    cls = type(layer)
+    silent = cls.output_shape is Layer.output_shape and cls.cost is Layer.cost
+    if layer.kept and silent and not layer._flows() and cls._formula is Layer._formula:
+        raise TypeError(f"{layer!r} keeps layers and runs none: define flow(x, run)")
+    weights = layer.weights
+    if not isinstance(weights, Mapping):
+        raise TypeError(f"the weights of {layer!r} must be a property that gives a dict of shapes")
+    for name, shape in weights.items():
+        _check_shape(f"the shape of {name!r} in {layer!r}", shape)

@@ -6,8 +6,8 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
-from flopslib import primitives
-from flopslib.derivation import Part
+from flopslib.derivation import primitives
+from flopslib.derivation.steps import Part
 from flopslib.layers.arguments import divides, flag, size
 from flopslib.layers.layer import Formula, Layer, Shape
 from flopslib.layers.operations import each, rows

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from flopslib.derivation import Derivation, Part, Step
+from flopslib.derivation.steps import Derivation, Part, Step
 
 __all__ = ["each", "rows", "windows"]
 
@@ -13,7 +13,7 @@ __all__ = ["each", "rows", "windows"]
 def each(*shape: Any, operation: Callable[[], Part], name: str = "") -> Derivation:
     """Do one operation for every number of a shape.
 
-    >>> from flopslib.primitives import relu
+    >>> from flopslib.derivation.primitives import relu
     >>> each(2, 3, operation=relu).other["comparisons"]
     6
     """
@@ -27,7 +27,7 @@ def rows(
 ) -> Derivation:
     """Do one operation on n numbers for every entry of a shape.
 
-    >>> from flopslib.primitives import softmax
+    >>> from flopslib.derivation.primitives import softmax
     >>> rows(4, 2, 3, operation=softmax, unit="row").other["exponentials"]
     24
     """
@@ -44,7 +44,7 @@ def windows(channels: Any, *classes: Any, operation: Callable[..., Part]) -> Der
             there are in a plane.
         operation: what is done, from the cells of a window.
 
-    >>> from flopslib.primitives import max_pool
+    >>> from flopslib.derivation.primitives import max_pool
     >>> windows(2, 9, 4, 6, 1, operation=max_pool).other["comparisons"]
     74
     """

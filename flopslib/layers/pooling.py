@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterable
 from itertools import product
 from typing import ClassVar
 
-from flopslib import primitives
-from flopslib.derivation import Part
+from flopslib.derivation import primitives
+from flopslib.derivation.steps import Part
 from flopslib.layers.arguments import flag, per_axis, size
 from flopslib.layers.convolution import INPUTS
 from flopslib.layers.layer import Formula, Layer, Shape
 from flopslib.layers.operations import windows
-from flopslib.shapes import room_to_move
+from flopslib.sizes.shapes import room_to_move
 
 
 class _Pool(Layer):

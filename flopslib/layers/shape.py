@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from flopslib.derivation.primitives import average_pool
 from flopslib.layers.arguments import axes, axis, size
 from flopslib.layers.layer import Layer, Shape
+from flopslib.layers.operations import rows
 
 
 class _Moves(Layer):
@@ -157,9 +159,6 @@ class Mean(_Moves):
         return tuple(side for at, side in enumerate(input_shape) if at not in dropped)
 
     def _formula(self, x: Shape, y: Shape) -> Any:
-        from flopslib.layers.operations import rows
-        from flopslib.primitives import average_pool
-
         numbers = math.prod(x) // max(math.prod(y), 1)
         return rows, (numbers, *y), (("operation", average_pool), ("unit", "mean"))
 

@@ -6,10 +6,9 @@
 300774272
 """
 
-from flopslib.models.alexnet import alexnet
-from flopslib.models.catalogue import Model, build, catalogue
-from flopslib.models.gpt import gpt, gpt2_large, gpt2_medium, gpt2_small, gpt2_xl, gpt3
-from flopslib.models.llama import (
+from flopslib.models.alexnet_model import alexnet
+from flopslib.models.gpt_models import gpt, gpt2_large, gpt2_medium, gpt2_small, gpt2_xl, gpt3
+from flopslib.models.llama_models import (
     llama,
     llama2_7b,
     llama2_13b,
@@ -22,6 +21,7 @@ from flopslib.models.llama import (
     llama_65b,
 )
 from flopslib.models.mobilenet import mobilenet_v2
+from flopslib.models.model_list import Model, build, catalogue
 from flopslib.models.resnet import (
     resnet18,
     resnet34,

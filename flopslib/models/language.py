@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 from flopslib.layers.arguments import size
 from flopslib.layers.attention import MultiheadAttention, ScaledDotProductAttention
 from flopslib.layers.layer import Layer
-from flopslib.report import Report, Row, count
-from flopslib.sizes import shown
+from flopslib.report.report import Report, Row, count
+from flopslib.sizes.checks import shown
 
 __all__ = [
     "Piece",

@@ -15,7 +15,7 @@ from flopslib.layers import (
 )
 from flopslib.layers.arguments import size
 from flopslib.layers.layer import Layer
-from flopslib.models.catalogue import model
+from flopslib.models.model_list import model
 
 #: widen the channels so many times, channels, blocks, stride of the first block
 STAGES = (

@@ -22,7 +22,7 @@ from flopslib.layers import (
 )
 from flopslib.layers.arguments import size
 from flopslib.layers.layer import Layer
-from flopslib.models.catalogue import model
+from flopslib.models.model_list import model
 
 RELU = ReLU()
 

@@ -19,7 +19,7 @@ from flopslib.layers import (
 )
 from flopslib.layers.arguments import divides, size
 from flopslib.layers.layer import Layer, Run, Shape
-from flopslib.models.catalogue import IMAGE, model
+from flopslib.models.model_list import IMAGE, model
 
 
 def encoder_layer(hidden_dim: int, num_heads: int, mlp_dim: int) -> Layer:

@@ -1,0 +1,67 @@
+"""The two wheels: flopslib, the library alone, and flopsbook, what the book's notebooks need of it.
+
+    python -m flopsbook.build.wheels dist
+
+Each is built from a copy, so that nothing is left in the repository, and equal sources give
+equal files.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+BUILD_WHEEL = "import sys; from setuptools.build_meta import build_wheel as b; b(sys.argv[1])"
+#: The beginning of the archives' own time, so that equal contents are equal files.
+LONG_AGO = 315_532_800
+BY_PRODUCTS = shutil.ignore_patterns("__pycache__", ".*", "*.egg-info")
+
+
+def build_wheels(folder: Path, root: Path = ROOT) -> tuple[Path, Path]:
+    """Build the library and the book's code into a folder; return the paths of their wheels."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with ThreadPoolExecutor() as pool:
+        library, book = pool.map(lambda copy: _wheel(copy, folder, root), (_library, _book))
+    return library, book
+
+
+def _library(root: Path, copy: Path) -> None:
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(root / name, copy)
+    shutil.copytree(root / "flopslib", copy / "flopslib", ignore=BY_PRODUCTS)
+
+
+def _book(root: Path, copy: Path) -> None:
+    shutil.copytree(root / "flopsbook", copy, ignore=BY_PRODUCTS, dirs_exist_ok=True)
+    shutil.rmtree(copy / "build")  # it makes the pages, and needs the repository
+    shutil.copy(root / "LICENSE", copy)
+
+
+def _wheel(copied: Callable[[Path, Path], None], folder: Path, root: Path) -> Path:
+    with tempfile.TemporaryDirectory() as place:
+        copy, made = Path(place) / "copy", Path(place) / "made"
+        for new in (copy, made):
+            new.mkdir()
+        copied(root, copy)
+        result = subprocess.run(
+            [sys.executable, "-c", BUILD_WHEEL, str(made)],
+            cwd=copy,
+            env=os.environ | {"SOURCE_DATE_EPOCH": str(LONG_AGO)},
+            capture_output=True,
+            text=True,
+        )
+        if result.returncode:
+            raise RuntimeError(f"a wheel could not be built:\n{result.stderr}")
+        (wheel,) = made.glob("*.whl")
+        return Path(shutil.copy(wheel, folder))
+
+
+if __name__ == "__main__":
+    print(*build_wheels(Path(sys.argv[1])), sep="\n")

@@ -1,0 +1,401 @@
+"""The figures of attention, the feed-forward network and the Transformer layer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from flopsbook import palette
+from flopsbook.figures.drawing import (
+    BLUE,
+    FAINT,
+    INK,
+    ORANGE,
+    QUIET,
+    blank,
+    plain_ticks,
+    stacked,
+)
+from flopsbook.picture import Picture, canvas, finished
+from flopslib.costs import feed_forward, multihead_attention, transformer_layer
+from flopslib.derivation.steps import Derivation
+
+PROJECTION, SQUARE, FFN = palette.PROJECTION[0], palette.SQUARE[0], palette.FFN[0]
+SQUARE_TINT = palette.SQUARE_TINT[0]
+
+#: What the steps of a layer that have FLOPs are summed up as, and what they look like.
+GROUPS: Mapping[str, tuple[str, str, Callable[[str], bool]]] = {
+    "projections": (
+        PROJECTION,
+        palette.PROJECTION_TINT[0],
+        lambda name: name.endswith("projection"),
+    ),
+    "scores and weighted sum": (
+        SQUARE,
+        SQUARE_TINT,
+        lambda name: name.startswith(("scores", "weighted sum")),
+    ),
+    "feed-forward": (FFN, palette.FFN_TINT[0], lambda name: name.endswith("linear")),
+}
+
+
+# --- attention -------------------------------------------------------------
+
+
+def attention_square_data(seq_len: int, kv_seq_len: int | None = None) -> dict[str, Any]:
+    """Return which keys each query sees without and with a causal mask, and how many pairs.
+
+    >>> attention_square_data(3)
+    {'keys': 3, 'seen': {'full': [3, 3, 3], 'causal': [1, 2, 3]}, 'pairs': {'full': 9, 'causal': 6}}
+    """
+    keys = kv_seq_len or seq_len
+    seen = {
+        "full": [keys] * seq_len,
+        "causal": [keys - seq_len + i + 1 for i in range(seq_len)],
+    }
+    pairs = {
+        mask: _scores(multihead_attention(seq_len, 1, kv_seq_len=keys, causal=mask == "causal"))
+        for mask in seen
+    }
+    return {"keys": keys, "seen": seen, "pairs": pairs}
+
+
+def _scores(attention: Derivation) -> Any:
+    return next(step.outputs for step in attention.steps if step.name == "scores")
+
+
+def attention_square(seq_len: int, kv_seq_len: int | None = None) -> Picture:
+    """Draw the square of scores without and with a causal mask."""
+    data = attention_square_data(seq_len, kv_seq_len)
+    keys, pairs = data["keys"], data["pairs"]
+    with canvas(5.4, 0.9 + 2.2 * (seq_len + 1.2) / keys) as (figure, axes):
+        blank(axes, 2 * keys + 2.4, seq_len + 1.8)
+        for left, (mask, seen) in zip((0.6, keys + 2), data["seen"].items(), strict=True):
+            title = "every pair" if mask == "full" else "causal"
+            axes.text(left, 0.4, f"{title}: {pairs[mask]} scores", va="center")
+            for row, visible in enumerate(seen):
+                axes.text(left - 0.15, row + 1.5, str(row + 1), ha="right", va="center",
+                          color=QUIET, fontsize=9)  # fmt: skip
+                _row(axes, left, row + 1, visible, keys)
+            axes.text(left, seq_len + 1.45, "keys →", va="center", color=QUIET, fontsize=9)
+        cached = f" (the first {keys - seq_len} from a cache)" if keys > seq_len else ""
+        return finished(
+            figure,
+            caption=f"A cell is one pair of a query (row) and a key (column){cached}, and "
+            f"so one score. With a causal mask a position sees itself and what is before it: "
+            f"{pairs['causal']} of {pairs['full']} pairs. That is half the square and half "
+            f"of its diagonal."
+            if keys == seq_len
+            else f"A cell is one pair of a query (row) and a key (column){cached}. Only the new "
+            f"positions ask: {pairs['causal']} of {pairs['full']} pairs are visible.",
+            alt=f"Two grids of {seq_len} rows and {keys} columns. In the first every cell is "
+            f"filled, {pairs['full']}. In the second the rows have "
+            f"{', '.join(map(str, data['seen']['causal']))} filled cells from the left, "
+            f"{pairs['causal']} together.",
+            data=data,
+        )
+
+
+def _row(axes: Any, x: float, y: float, visible: int, keys: int) -> None:
+    from matplotlib.patches import Rectangle
+
+    for at in range(keys):
+        filled: Any = {"facecolor": SQUARE_TINT, "edgecolor": SQUARE, "linewidth": 1, "zorder": 2}
+        empty: Any = {"facecolor": "none", "edgecolor": FAINT, "linewidth": 0.8}
+        axes.add_patch(Rectangle((x + at, y), 1, 1, **(filled if at < visible else empty)))
+
+
+def step_shares_data(
+    layer: Callable[..., Derivation], lengths: Sequence[int], **sizes: Any
+) -> dict[str, Any]:
+    """Return which share of a layer's FLOPs each group of steps has, over the lengths.
+
+    >>> from flopslib import transformer_layer
+    >>> step_shares_data(transformer_layer, [8], d_model=4)["shares"]
+    {'projections': [0.25], 'scores and weighted sum': [0.25], 'feed-forward': [0.5]}
+    """
+    layers = [layer(length, **sizes) for length in lengths]
+    shares = {
+        group: [
+            sum(step.flops for step in one.steps if belongs(step.name)) / one.flops
+            for one in layers
+        ]
+        for group, (_, _, belongs) in GROUPS.items()
+    }
+    shown = {group: values for group, values in shares.items() if any(values)}
+    return {"lengths": list(lengths), "shares": shown, "sizes": sizes}
+
+
+def step_shares(layer: Callable[..., Derivation], lengths: Sequence[int], **sizes: Any) -> Picture:
+    """Draw, for each length, how a layer's FLOPs divide into groups of steps."""
+    data = step_shares_data(layer, lengths, **sizes)
+    lines = -(-len(data["shares"]) // 2)  # of the legend
+    with canvas(5.4, 0.6 + 0.3 * lines + 0.42 * len(lengths)) as (figure, axes):
+        stacked(
+            axes, [f"L = {n:,}" for n in lengths], data["shares"], lambda part: GROUPS[part][:2]
+        )
+        d = sizes["d_model"]
+        rows = (
+            f"L = {length:,}: "
+            + ", ".join(f"{g} {100 * s[at]:.0f} %" for g, s in data["shares"].items())
+            for at, length in enumerate(lengths)
+        )
+        return finished(
+            figure,
+            caption=f"Where the FLOPs are, at d = {d}. Only the scores and the weighted sum grow "
+            f"with the square of the length, and sooner or later they are all that matters.",
+            alt="Bars divided into shares. " + "; ".join(rows) + ".",
+            data=data,
+        )
+
+
+# --- the feed-forward network ----------------------------------------------
+
+
+def ffn_lines_data(d_model: int, d_ff: int) -> dict[str, int]:
+    """Return the columns of numbers of a feed-forward network, and its multiplications.
+
+    >>> ffn_lines_data(2, 8)
+    {'in': 2, 'hidden': 8, 'out': 2, 'first': 16, 'second': 16}
+    """
+    first, gelu, second = feed_forward(1, d_model, d_ff=d_ff).steps
+    return {
+        "in": first.per_output.macs,
+        "hidden": gelu.outputs,
+        "out": second.outputs,
+        "first": first.macs,
+        "second": second.macs,
+    }
+
+
+def ffn_lines(d_model: int, d_ff: int) -> Picture:
+    """Draw a feed-forward network with a line for every multiplication by a weight."""
+    data = ffn_lines_data(d_model, d_ff)
+    with canvas(5, 3.2) as (figure, axes):
+        blank(axes, 16, d_ff + 1.6)
+        columns = {"in": 1.0, "hidden": 8.0, "out": 15.0}
+        places = {
+            name: [(x, 1.3 + d_ff / 2 + (i - (data[name] - 1) / 2)) for i in range(data[name])]
+            for name, x in columns.items()
+        }
+        for left, right in (("in", "hidden"), ("hidden", "out")):
+            for start in places[left]:
+                for end in places[right]:
+                    axes.plot(*zip(start, end, strict=True), color=BLUE, linewidth=0.9, zorder=1)
+        for name, dots in places.items():
+            axes.plot(*zip(*dots, strict=True), "o", color=INK, markersize=8, zorder=2)
+            axes.text(columns[name], 0.3, f"{data[name]}", ha="center", va="center")
+        axes.text(4.5, 0.3, f"{data['first']} products", ha="center", va="center", color=BLUE)
+        axes.text(11.5, 0.3, f"{data['second']} products", ha="center", va="center", color=BLUE)
+        return finished(
+            figure,
+            caption=f"One position on its way through a feed-forward network that widens "
+            f"{data['in']} numbers to {data['hidden']} and narrows them again. A dot is a number, "
+            f"a line a multiplication by a weight: as many on the way out as on the way in.",
+            alt=f"Three columns of {data['in']}, {data['hidden']} and {data['out']} dots. Every "
+            f"dot is joined to every dot of the next column: {data['first']} lines, then "
+            f"{data['second']}.",
+            data=data,
+        )
+
+
+def gelu_share_data(widths: Sequence[int]) -> dict[str, list[Any]]:
+    """Return GELU's part of the multiplications and additions of an FFN, in percent.
+
+    >>> gelu_share_data([4])["percent"]
+    [20.0]
+    """
+    layers = [feed_forward(1, width) for width in widths]
+    shares = [100 * layer.steps[1].exact_flops / layer.exact_flops for layer in layers]
+    return {"widths": list(widths), "percent": shares}
+
+
+def gelu_share(widths: Sequence[int]) -> Picture:
+    """Draw how GELU's part of the operations falls with the width."""
+    data = gelu_share_data(widths)
+    first, last = (f"{data['percent'][at]:.2g} %" for at in (0, -1))
+    with canvas(5, 3) as (figure, axes):
+        axes.loglog(data["widths"], data["percent"], color=ORANGE, marker="o", markersize=5)
+        axes.set_xlabel("d, width of a position")
+        axes.set_title("GELU's part of the multiplications and additions, %")
+        plain_ticks(axes, data["widths"])
+        axes.set_yticks([10, 1, 0.1, 0.01], ["10", "1", "0.1", "0.01"])
+        return finished(
+            figure,
+            caption="Doubling the width nearly halves GELU's part: its cost grows with d, that of "
+            "the two linear layers with d².",
+            alt=f"A falling straight line on logarithmic axes, from {first} at d = {widths[0]} "
+            f"to {last} at d = {widths[-1]:,}.",
+            data=data,
+        )
+
+
+# --- the layer -------------------------------------------------------------
+
+
+def terms_per_token_data(ratios: Sequence[int]) -> dict[str, Any]:
+    """Return the parts of a layer's FLOPs per token, in units of d², over L/d.
+
+    >>> terms_per_token_data([2])["square"], terms_per_token_data([2])["against"]
+    ([8.0], {'projections': 8.0, 'feed-forward': 16.0, 'both': 24.0})
+    """
+    d = 2  # every d gives the same figure
+    layers = [transformer_layer(ratio * d, d) for ratio in ratios]
+
+    def of(layer: Derivation, group: str) -> float:
+        belongs = GROUPS[group][2]
+        flops = sum(step.flops for step in layer.steps if belongs(step.name))
+        tokens = layer.steps[0].outputs
+        return float(flops / tokens / d**2)
+
+    flat = {group: of(layers[0], group) for group in ("projections", "feed-forward")}
+    square = [of(layer, "scores and weighted sum") for layer in layers]
+    return {
+        "ratios": list(ratios),
+        "square": square,
+        "against": flat | {"both": sum(flat.values())},
+        "crossings": {
+            name: level * ratios[-1] / square[-1]
+            for name, level in (flat | {"both": sum(flat.values())}).items()
+        },
+    }
+
+
+def terms_per_token(ratios: Sequence[int]) -> Picture:
+    """Draw where the term with L² overtakes the others."""
+    data = terms_per_token_data(ratios)
+    colours = {"projections": PROJECTION, "feed-forward": FFN, "both": INK}
+    with canvas(5.4, 3.6) as (figure, axes):
+        axes.plot(ratios, data["square"], color=SQUARE)
+        axes.annotate("scores and weighted sum", (ratios[-2], data["square"][-2]), xytext=(-8, 2),
+                      textcoords="offset points", ha="right", color=SQUARE)  # fmt: skip
+        for (name, level), style in zip(data["against"].items(), ("--", "-.", ":"), strict=True):
+            at = data["crossings"][name]
+            axes.plot([0, ratios[-1]], [level] * 2, style, color=colours[name])
+            # on the side where the rising line leaves room for it
+            side, gap, edge = ("left", 4, 0) if 2 * at >= ratios[-1] else ("right", -4, ratios[-1])
+            axes.annotate(f"{name}: {level:.0f} d²", (edge, level), xytext=(gap, 4), ha=side,
+                          textcoords="offset points", fontsize=9,
+                          color=colours[name])  # fmt: skip
+            axes.plot([at], [level], "o", color=SQUARE, markersize=8)
+            axes.annotate(f"L = {at:.0f}d", (at, level), xytext=(4, -14),
+                          textcoords="offset points", color=INK)  # fmt: skip
+        axes.set_xlabel("L/d, length of the sequence in widths")
+        axes.set_title("FLOPs of one token in one layer, in d² (no mask)")
+        axes.set_xlim(0, ratios[-1])
+        axes.set_ylim(0)
+        crossed = "; ".join(f"{name} at L = {at:.0f}d" for name, at in data["crossings"].items())
+        return finished(
+            figure,
+            caption="For every token the scores and the weighted sum cost more, the longer the "
+            "sequence; everything else costs the same. The rising line meets the others at three "
+            "places, so there are three answers to the question where L² dominates, and L = d "
+            "is none of them.",
+            alt=f"A rising line and three level ones. It crosses {crossed}.",
+            data=data,
+        )
+
+
+def crossings_data(widths: Sequence[int], lengths: Sequence[int]) -> dict[str, Any]:
+    """Return the share of the L² term in a layer over the length, for each width.
+
+    >>> crossings_data([4], [24])["shares"]
+    {4: [0.5]}
+    """
+    shares = {d: _square_shares(lengths, d) for d in widths}
+    marks = {d: {times: _square_shares([times * d], d)[0] for times in (2, 4, 6)} for d in widths}
+    return {"lengths": list(lengths), "shares": shares, "marks": marks}
+
+
+def _square_shares(lengths: Sequence[int], d: int) -> list[float]:
+    data = step_shares_data(transformer_layer, lengths, d_model=d)
+    shares: list[float] = data["shares"]["scores and weighted sum"]
+    return shares
+
+
+def crossings(widths: Sequence[int], lengths: Sequence[int]) -> Picture:
+    """Draw the share of the L² term over the length, a curve for each width."""
+    data = crossings_data(widths, lengths)
+    with canvas(5.4, 3.7) as (figure, axes):
+        for (d, shares), style in zip(data["shares"].items(), ("-", "--", ":"), strict=False):
+            axes.semilogx(
+                lengths, [100 * s for s in shares], style, color=SQUARE, label=f"d = {d:,}"
+            )
+            for times, marker in ((2, "o"), (4, "s"), (6, "^")):
+                axes.plot([times * d], [100 * data["marks"][d][times]], marker, color=INK,
+                          markersize=6)  # fmt: skip
+        first = widths[0]
+        for times in (2, 4, 6):
+            axes.annotate(f"{times}d", (times * first, 100 * data["marks"][first][times]),
+                          xytext=(-7, 3), textcoords="offset points", ha="right")  # fmt: skip
+        axes.legend(loc="upper left")
+        axes.set_xlabel("L, length of the sequence")
+        axes.set_title("scores and weighted sum, % of FLOPs (no mask)")
+        plain_ticks(axes, lengths[::2], lambda n: f"{n:,}")
+        axes.set_ylim(0, 100)
+        marked = data["marks"][first]
+        return finished(
+            figure,
+            caption="The same three crossings for layers of different widths: at L = 2d (circle) "
+            "the term with L² equals the projections, at 4d (square) the feed-forward network, at "
+            "6d (triangle) all the rest of the layer. A wider layer has the same curve, later.",
+            alt=f"Rising S-shaped curves, one for each width of {', '.join(map(str, widths))}, "
+            "shifted to the right as the width grows. On each the marks are at "
+            + ", ".join(f"{100 * share:.0f} % for L = {t}d" for t, share in marked.items())
+            + ".",
+            data=data,
+        )
+
+
+def approximation_error_data(ratios: Sequence[float], d_model: int) -> dict[str, Any]:
+    """Return how far 24d² and 12d² are from a layer's FLOPs per token, over L/d, in percent.
+
+    >>> approximation_error_data([1.5], 64)["errors"]["24d², no mask"]
+    [20.0]
+    """
+    lengths = [round(ratio * d_model) for ratio in ratios]
+
+    def errors(factor: int, causal: bool) -> list[float]:
+        full = [transformer_layer(n, d_model, causal=causal).flops / n for n in lengths]
+        return [100 * abs(factor * d_model**2 - cost) / cost for cost in full]
+
+    return {
+        "ratios": [length / d_model for length in lengths],
+        "errors": {
+            "12d², no mask": errors(12, causal=False),
+            "24d², no mask": errors(24, causal=False),
+            "24d², causal": errors(24, causal=True),
+        },
+    }
+
+
+def approximation_error(ratios: Sequence[float], d_model: int) -> Picture:
+    """Draw the errors of the usual approximations over the length."""
+    data = approximation_error_data(ratios, d_model)
+    styles = {"12d², no mask": (ORANGE, "-."), "24d², no mask": (SQUARE, "-")}
+    styles["24d², causal"] = (SQUARE, "--")
+    with canvas(5.4, 3.6) as (figure, axes):
+        levels = (1, 5, 20)
+        for level in levels:
+            axes.axhline(level, color=QUIET, linewidth=0.8, linestyle=":")
+        for name, errors in data["errors"].items():
+            colour, style = styles[name]
+            axes.loglog(data["ratios"], errors, style, color=colour, label=name)
+        axes.legend(loc="lower right")
+        axes.set_xlabel("L/d, length of the sequence in widths")
+        axes.set_title("error of the approximation, % of the layer's FLOPs")
+        ticks = [0.01, 0.03, 0.1, 0.3, 1, 3, 10]
+        axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+        axes.set_yticks([0.1, 1, 5, 20, 50, 100], ["0.1", "1", "5", "20", "50", "100"])
+        axes.minorticks_off()
+        worst = data["errors"]["12d², no mask"][0]
+        return finished(
+            figure,
+            caption="24d² FLOPs per token and layer is good while the sequence is short against "
+            "the width, and good for twice as long if a causal mask is counted. 12d² is never "
+            "good: those are MACs.",
+            alt="Two parallel rising lines for 24d², the causal one below, which pass "
+            f"{levels[0]}, {levels[1]} and {levels[2]} percent; above them a line for 12d² that "
+            f"begins at {worst:.0f} percent.",
+            data=data,
+        )

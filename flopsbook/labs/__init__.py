@@ -1,0 +1,17 @@
+"""Labs: a formula with sliders, counted in the reader's browser to the last digit.
+
+``lab(conv2d)`` is all that a chapter says. The letters, their ranges and their rules come
+from the registry and the notation table, the formulas from the derivation; so a new cost
+function has a lab as soon as it is registered.
+
+>>> from flopslib import matmul
+>>> from flopsbook.labs import lab
+>>> lab(matmul).data["functions"][0]["formulas"][:3]
+['B*m*n', 'k', 'k - 1n']
+"""
+
+from flopsbook.labs.crossing import crossover
+from flopsbook.labs.model_explorer import Explorer, explorer
+from flopsbook.labs.view import Lab, lab
+
+__all__ = ["Explorer", "Lab", "crossover", "explorer", "lab"]

@@ -1,0 +1,23 @@
+"""A derivation as a value, and how it is written: "what one output costs × how many outputs".
+
+>>> from flopslib.derivation import OpCount, Part, Step
+>>> Step("sums", (Part("shift", OpCount(additions=1)),), shape=(2, 5)).additions
+10
+"""
+
+from flopslib.derivation.approximation import relative_error, where_equal
+from flopslib.derivation.opcount import OTHER_KINDS, OpCount
+from flopslib.derivation.rendering import latex, text
+from flopslib.derivation.steps import Derivation, Part, Step
+
+__all__ = [
+    "OTHER_KINDS",
+    "Derivation",
+    "OpCount",
+    "Part",
+    "Step",
+    "latex",
+    "relative_error",
+    "text",
+    "where_equal",
+]

@@ -1,0 +1,257 @@
+"""A derivation as a value: what one output costs, times how many outputs there are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from functools import cached_property, reduce
+from operator import add as plus
+from typing import Any
+
+from flopslib.derivation.opcount import OpCount
+from flopslib.derivation.rendering import (
+    box_latex,
+    derivation_latex,
+    derivation_text,
+    displayed,
+    step_latex,
+    step_text,
+)
+from flopslib.sizes.checks import whole_number
+from flopslib.sizes.exact import plain, product, same
+
+__all__ = ["Derivation", "Part", "Step"]
+
+
+def _all_of(kind: type, name: str, things: Any) -> tuple[Any, ...]:
+    listed = tuple(things) if isinstance(things, (tuple, list)) else (things,)
+    for thing in listed:
+        if not isinstance(thing, kind):
+            wanted = f"a tuple of {kind.__name__}s"
+            raise TypeError(f"{name} must be {wanted}, got a {type(thing).__name__} in it")
+    return listed
+
+
+class _Figures:
+    """The six figures of anything that has a ``total``."""
+
+    __slots__ = ()
+
+    @property
+    def total(self) -> OpCount:
+        """All operations together, as one record."""
+        raise NotImplementedError
+
+    @property
+    def multiplications(self) -> Any:
+        """Multiplications, exactly as performed."""
+        return self.total.multiplications
+
+    @property
+    def additions(self) -> Any:
+        """Additions and subtractions, exactly as performed."""
+        return self.total.additions
+
+    @property
+    def macs(self) -> Any:
+        """Multiply-accumulates, one per term of every dot product."""
+        return self.total.macs
+
+    @property
+    def flops(self) -> Any:
+        """FLOPs by the usual convention, 2 for each MAC."""
+        return self.total.flops
+
+    @property
+    def exact_flops(self) -> Any:
+        """Multiplications plus additions, exactly as performed."""
+        return self.total.exact_flops
+
+    @property
+    def other(self) -> Any:
+        """A read-only mapping from every other kind of operation to its count."""
+        return self.total.other
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """One reason why an output costs what it costs, such as its dot product or its bias.
+
+    Attributes:
+        name: what the operations are for.
+        operations: the record of them, for one output.
+        terms: where the operations are a dot product, the factors of its length.
+
+    >>> Part("shift", OpCount(additions=1)).operations.exact_flops
+    1
+    """
+
+    name: str
+    operations: OpCount
+    terms: tuple[Any, ...] = ()
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Part):
+            return NotImplemented
+        return self.name == other.name and self.operations == other.operations
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.operations))
+
+
+@dataclass(frozen=True, eq=False)
+class Step(_Figures):
+    """A class of equal outputs: what one costs, and how many there are.
+
+    Two steps are equal when name, unit, cost of one output and outputs agree,
+    however the factors are written.
+
+    Attributes:
+        name: what the step computes.
+        parts: what one output costs, reason by reason.
+        shape: how many outputs there are, factor by factor.
+        unit: what one output is called, in the singular.
+
+    >>> from flopslib.derivation.primitives import dot_product
+    >>> step = Step("scores", (dot_product(4),), shape=(2, 5), unit="pair")
+    >>> step.per_output.macs, step.outputs, step.macs
+    (4, 10, 40)
+    """
+
+    name: str
+    parts: tuple[Part, ...]
+    shape: tuple[Any, ...]
+    unit: str = "output element"
+
+    def __post_init__(self) -> None:
+        sizes = (whole_number("an entry of shape", size, minimum=0) for size in self.shape)
+        object.__setattr__(self, "parts", _all_of(Part, "parts", self.parts))
+        object.__setattr__(self, "shape", tuple(map(plain, sizes)))
+
+    @cached_property
+    def per_output(self) -> OpCount:
+        """What one output costs."""
+        return reduce(plus, (part.operations for part in self.parts), OpCount())
+
+    @cached_property
+    def outputs(self) -> Any:
+        """How many outputs there are."""
+        return product(self.shape)
+
+    @property  # not kept: of a sweep it would be an array for each kind and step
+    def total(self) -> OpCount:
+        """What one output costs, times the outputs."""
+        total: OpCount = self.per_output * self.outputs
+        return total
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Step):
+            return NotImplemented
+        return (
+            (self.name, self.unit) == (other.name, other.unit)
+            and self.per_output == other.per_output
+            and same(self.outputs, other.outputs)
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.unit, self.per_output, self.outputs))
+
+    def __repr__(self) -> str:
+        return step_text(self)
+
+    def _repr_latex_(self) -> str:
+        return displayed(step_latex(self))
+
+
+@dataclass(frozen=True)
+class Derivation(_Figures):
+    """The cost of a computation as a sum of steps, each "per output × outputs".
+
+    Derivations add (their steps follow one another) and multiply by a whole
+    number (every step has that many times the outputs).
+
+    Attributes:
+        steps: the steps, in the order in which they are computed.
+        name: what is computed. Two derivations with equal steps are equal under any name.
+
+    >>> from flopslib import linear
+    >>> layer = linear(3, 2)
+    >>> layer.multiplications, layer.additions, layer.macs, layer.flops
+    (6, 6, 6, 12)
+    >>> (layer + layer).flops == (2 * layer).flops == 24
+    True
+    """
+
+    steps: tuple[Step, ...]
+    name: str = field(default="", compare=False)
+
+    __array_ufunc__ = None  # an array times a derivation is a derivation of arrays
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "steps", _all_of(Step, "steps", self.steps))
+
+    @cached_property
+    def total(self) -> OpCount:
+        """All steps together, as one record of operations."""
+        return reduce(plus, (step.total for step in self.steps), OpCount())
+
+    def named(self, name: str) -> Derivation:
+        """Return the same derivation under another name, which a single step takes too.
+
+        >>> from flopslib import linear
+        >>> linear(3, 2).named("query projection").steps[0].name
+        'query projection'
+        """
+        if len(self.steps) != 1:
+            return replace(self, name=name)
+        (step,) = self.steps
+        return Derivation((replace(step, name=name),), name)
+
+    def __add__(self, other: object) -> Derivation:
+        """Do one after the other; ``0 + derivation`` lets ``sum`` begin."""
+        if isinstance(other, int) and not isinstance(other, bool) and other == 0:
+            return self
+        if not isinstance(other, Derivation):
+            return NotImplemented
+        names = dict.fromkeys(name for name in (self.name, other.name) if name)
+        return Derivation(self.steps + other.steps, " + ".join(names))
+
+    __radd__ = __add__
+
+    def __mul__(self, times: Any) -> Derivation:
+        """Do it a whole number of times, 0 included.
+
+        Raises:
+            TypeError: the factor is not a whole number.
+            ValueError: the factor is negative.
+        """
+        if isinstance(times, (Derivation, OpCount)):
+            return NotImplemented
+        times = plain(whole_number("the factor of a derivation", times, minimum=0))
+        steps = (replace(step, shape=(times, *step.shape)) for step in self.steps)
+        return Derivation(tuple(steps), self.name)
+
+    __rmul__ = __mul__
+
+    def latex(self) -> str:
+        r"""Return the worked derivation as LaTeX, without the dollar signs.
+
+        >>> from flopslib import formula, linear
+        >>> r"\boxed{2 B I O}" in formula(linear).latex()
+        True
+        """
+        return derivation_latex(self)
+
+    def box(self) -> str:
+        r"""Return the boxed result alone, FLOPs = ..., as LaTeX without the dollar signs.
+
+        >>> from flopslib import formula, linear
+        >>> formula(linear).box()
+        '\\boxed{\\text{FLOPs}_{\\text{linear}} = 2 B I O}'
+        """
+        return box_latex(self)
+
+    def __repr__(self) -> str:
+        return derivation_text(self)
+
+    def _repr_latex_(self) -> str:
+        return displayed(self.latex())

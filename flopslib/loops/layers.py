@@ -1,0 +1,462 @@
+"""The naive loops of layers: a whole network, executed number by number.
+
+Where a layer knows its shapes, its loop is given an input of the shape that
+arrives and the weights it says it has. What is counted is what the loop does,
+and the shape that goes on is that of the result it made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from itertools import product
+from typing import Any
+
+from flopslib import layers as kinds
+from flopslib.derivation.opcount import OpCount
+from flopslib.layers.layer import Layer, Shape, joined
+from flopslib.loops import primitives
+from flopslib.loops.attention import attend, in_heads
+from flopslib.loops.counting import Tally, term
+from flopslib.loops.dense import linear
+from flopslib.loops.loop import dot
+
+__all__ = ["run_layers"]
+
+Array = Any  # of counting numbers
+Weights = Mapping[str, Array]
+Loop = Callable[[Any, Array, Weights], Array]
+
+_LOOPS: dict[type[Layer], Loop] = {}
+
+
+def run_layers(model: Layer, input_shape: Shape) -> dict[str, OpCount]:
+    """Run every layer of a network on counting numbers; return a tally for each path.
+
+    Use small sizes: every single operation is executed.
+
+    Raises:
+        ValueError: a shape that does not fit.
+        TypeError: a layer without a naive loop.
+
+    >>> from flopslib import count
+    >>> from flopslib.layers import Conv2d, ReLU, Sequential
+    >>> tiny = Sequential(conv=Conv2d(1, 2, 3, padding=1), relu=ReLU())
+    >>> tallies = run_layers(tiny, (1, 1, 2, 2))
+    >>> tallies["conv"].macs, dict(tallies["relu"].other)
+    (72, {'comparisons': 8})
+    >>> all(row.operations == tallies[row.path] for row in count(tiny, (1, 1, 2, 2)).rows)
+    True
+    """
+    tallies: dict[str, OpCount] = {}
+
+    def run_at(path: str, layer: Layer, shape: Shape) -> Shape:
+        if layer._flows():
+            return layer.flow(shape, lambda name, part, x: run_at(joined(path, name), part, x))
+        if (path or type(layer).__name__) in tallies:
+            raise ValueError(f"two layers have the path {path!r}: each needs its own")
+        tally = Tally()
+        y = _executed(layer.layer if isinstance(layer, kinds.Shared) else layer, shape, tally)
+        tallies[path or type(layer).__name__] = tally.record()
+        return y
+
+    run_at("", model, tuple(input_shape))
+    return tallies
+
+
+def _executed(layer: Layer, shape: Shape, tally: Tally) -> Shape:
+    loop = _LOOPS.get(type(layer))
+    if loop is None:
+        raise TypeError(f"{layer!r} has no naive loop")
+    layer.output_shape(shape)  # refuse what does not fit before a loop stumbles over it
+    weights = {name: _numbers(sides, tally) for name, sides in layer.weights.items()}
+    found = loop(layer, _numbers(shape, tally), weights)
+    return tuple(int(side) for side in found.shape)
+
+
+def _numbers(shape: Shape, tally: Tally) -> Array:
+    import numpy as np
+
+    made = np.empty(shape, dtype=object)
+    for at, place in enumerate(np.ndindex(*shape)):
+        made[place] = tally.number((at * 7 % 11 - 5) / 50)
+    return made
+
+
+def _loop(*of: type[Layer]) -> Callable[[Loop], Loop]:
+    def enrol(loop: Loop) -> Loop:
+        _LOOPS.update(dict.fromkeys(of, loop))
+        return loop
+
+    return enrol
+
+
+def _each(x: Array, function: Callable[[Any], Any]) -> Array:
+    import numpy as np
+
+    y = np.empty_like(x)
+    for place in np.ndindex(*x.shape):
+        y[place] = function(x[place])
+    return y
+
+
+def _each_last(x: Array, function: Callable[[list[Any]], list[Any]]) -> Array:
+    import numpy as np
+
+    rows = [function(list(row)) for row in x.reshape(-1, x.shape[-1])]
+    return np.array(rows, dtype=object).reshape(*x.shape[:-1], len(rows[0]))
+
+
+def _batched(x: Array, rank: int) -> Array:
+    return x if x.ndim == rank else x[None]
+
+
+# --- products with weights ---------------------------------------------------
+
+
+@_loop(kinds.Linear)
+def _linear(layer: kinds.Linear, x: Array, weights: Weights) -> Array:
+    return _each_last(x, lambda row: linear([row], weights["weight"], weights.get("bias"))[0])
+
+
+@_loop(kinds.Conv1d, kinds.Conv2d, kinds.Conv3d)
+def _convolution(layer: kinds.Conv2d, x: Array, weights: Weights) -> Array:
+    import numpy as np
+
+    kernel = weights["weight"]
+    axes = kernel.ndim - 2
+    inside = np.pad(
+        _batched(x, axes + 2),
+        [(0, 0), (0, 0), *_ends(layer)],
+        constant_values=kernel.flat[0].tally.number(0),
+    )
+    sides = zip(inside.shape[2:], layer.kernel_size, layer.dilation, layer.stride, strict=True)
+    starts = [range(0, side - d * (k - 1), s) for side, k, d, s in sides]
+    seen, inputs = len(kernel) // layer.groups, kernel.shape[1]
+    y = np.empty((len(inside), len(kernel), *map(len, starts)), dtype=object)
+    for image, c in product(range(len(inside)), range(len(kernel))):
+        first = c // seen * inputs
+        channels = inside[image, first : first + inputs]
+        for place in np.ndindex(*y.shape[2:]):
+            corner = [start[at] for start, at in zip(starts, place, strict=True)]
+            window = tuple(
+                slice(at, at + d * (k - 1) + 1, d)
+                for at, k, d in zip(corner, layer.kernel_size, layer.dilation, strict=True)
+            )
+            total = dot(list(kernel[c].flat), list(channels[:, *window].flat))
+            y[image, c, *place] = total + weights["bias"][c] if layer.bias else total
+    return y if x.ndim == axes + 2 else y[0]
+
+
+def _ends(layer: kinds.Conv2d) -> list[tuple[int, int]]:
+    if layer.padding != "same":
+        return [(p, p) for p in layer.padding]
+    zeros = [d * (k - 1) for d, k in zip(layer.dilation, layer.kernel_size, strict=True)]
+    return [(z // 2, z - z // 2) for z in zeros]
+
+
+@_loop(kinds.ConvTranspose2d)
+def _transposed(layer: kinds.ConvTranspose2d, x: Array, weights: Weights) -> Array:
+    import numpy as np
+
+    images, kernel = _batched(x, 4), weights["weight"]
+    inputs, outputs = len(kernel) // layer.groups, kernel.shape[1]
+    sums: dict[tuple[int, ...], Any] = {}
+    for image, c, top, left in np.ndindex(*images.shape):
+        for channel, i, j in np.ndindex(*kernel.shape[1:]):
+            target = c // inputs * outputs + channel
+            row = top * layer.stride[0] + i * layer.dilation[0]
+            column = left * layer.stride[1] + j * layer.dilation[1]
+            place = (image, target, row, column)
+            made = term(images[image, c, top, left], kernel[c, channel, i, j])
+            sums[place] = sums.get(place, 0) + made
+    y = np.empty((len(images), *layer.output_shape(images.shape)[1:]), dtype=object)
+    for image, c, row, column in np.ndindex(*y.shape):
+        place = (image, c, row + layer.padding[0], column + layer.padding[1])
+        cell = sums.get(place, kernel.flat[0].tally.number(0))
+        y[image, c, row, column] = cell + weights["bias"][c] if layer.bias else cell
+    return y if x.ndim == 4 else y[0]
+
+
+# --- attention ---------------------------------------------------------------
+
+
+@_loop(kinds.MultiheadAttention)
+def _multihead(layer: kinds.MultiheadAttention, x: Array, weights: Weights) -> Array:
+    import numpy as np
+
+    d = layer.embed_dim
+    texts = x[None] if x.ndim == 2 else x if layer.batch_first else x.swapaxes(0, 1)
+    matrices = [*np.split(weights["in_proj_weight"], 3), weights["out_proj.weight"]]
+    biases: list[Any] = [None] * 4
+    if layer.bias:
+        biases = [*np.split(weights["in_proj_bias"], 3), weights["out_proj.bias"]]
+    y = []
+    for text in texts:
+        q, k, v = (linear(text, w, b) for w, b in zip(matrices[:3], biases[:3], strict=True))
+        heads = zip(*(in_heads(vectors, layer.num_heads) for vectors in (q, k, v)), strict=True)
+        found = np.concatenate([np.array(attend(*head), dtype=object) for head in heads], axis=1)
+        y.append(linear(found, matrices[3], biases[3]))
+    made = np.array(y, dtype=object).reshape(-1, texts.shape[1], d)
+    return made[0] if x.ndim == 2 else made if layer.batch_first else made.swapaxes(0, 1)
+
+
+@_loop(kinds.ScaledDotProductAttention)
+def _scaled(layer: kinds.ScaledDotProductAttention, x: Array, weights: Weights) -> Array:
+    import numpy as np
+
+    tally = x.flat[0].tally
+    past = _numbers((len(x), layer.cache, x.shape[2]), tally)
+    y = []
+    for new, old in zip(x, past, strict=True):
+        queries = in_heads(new, layer.num_heads)
+        seen = in_heads([*old, *new], layer.num_heads)  # keys and values are as many numbers
+        heads = [attend(q, k, k, layer.causal) for q, k in zip(queries, seen, strict=True)]
+        y.append(np.concatenate([np.array(head, dtype=object) for head in heads], axis=1))
+    return np.stack(y)
+
+
+@_loop(kinds.RotaryEmbedding)
+def _rotary(layer: kinds.RotaryEmbedding, x: Array, weights: Weights) -> Array:
+    half = layer.head_dim // 2
+
+    def turned(row: list[Any]) -> list[Any]:
+        pairs = [(n, row[at ^ 1]) for at, n in enumerate(row)]
+        return [primitives.rotary(*pair) for pair in pairs]
+
+    assert half * 2 == layer.head_dim
+    return _each_last(x, turned)
+
+
+@_loop(kinds.RelativePositionBias)
+def _position_bias(layer: kinds.RelativePositionBias, x: Array, weights: Weights) -> Array:
+    table = weights["relative_position_bias_table"].flat[0]
+    return _each(x, lambda score: primitives.residual_sum(score, table))
+
+
+# --- norms -------------------------------------------------------------------
+
+
+@_loop(kinds.BatchNorm1d, kinds.BatchNorm2d)
+def _batch_norm(layer: kinds.BatchNorm2d, x: Array, weights: Weights) -> Array:
+    return _each(x, lambda number: primitives.batch_norm(number, 2, 3))
+
+
+def _over_last(layer: Any, x: Array, norm: Callable[[list[Any]], list[Any]]) -> Array:
+    axes = len(layer.normalized_shape)
+    flat = x.reshape(*x.shape[: x.ndim - axes], -1)
+    return _each_last(flat, norm).reshape(x.shape)
+
+
+@_loop(kinds.LayerNorm)
+def _layer_norm(layer: kinds.LayerNorm, x: Array, weights: Weights) -> Array:
+    gamma, beta = (_flat(weights, name) for name in ("weight", "bias"))
+    return _over_last(layer, x, lambda row: primitives.layer_norm(row, gamma, beta))
+
+
+@_loop(kinds.LayerNorm2d)
+def _layer_norm_of_pixels(layer: kinds.LayerNorm2d, x: Array, weights: Weights) -> Array:
+    gamma, beta = (_flat(weights, name) for name in ("weight", "bias"))
+    last = x.transpose(0, 2, 3, 1)
+    normed = _each_last(last, lambda row: primitives.layer_norm(row, gamma, beta))
+    return normed.transpose(0, 3, 1, 2)
+
+
+@_loop(kinds.Softmax)
+def _softmax(layer: kinds.Softmax, x: Array, weights: Weights) -> Array:
+    return _each_last(x.swapaxes(layer.dim, -1), primitives.softmax).swapaxes(layer.dim, -1)
+
+
+@_loop(kinds.RMSNorm)
+def _rms_norm(layer: kinds.RMSNorm, x: Array, weights: Weights) -> Array:
+    gamma = _flat(weights, "weight")
+    return _over_last(layer, x, lambda row: primitives.rms_norm(row, gamma))
+
+
+def _flat(weights: Weights, name: str) -> list[Any] | None:
+    return list(weights[name].ravel()) if name in weights else None
+
+
+@_loop(kinds.GroupNorm)
+def _group_norm(layer: kinds.GroupNorm, x: Array, weights: Weights) -> Array:
+    import numpy as np
+
+    y = np.empty_like(x)
+    size = layer.num_channels // layer.num_groups
+    for image, group in np.ndindex(len(x), layer.num_groups):
+        channels = slice(group * size, (group + 1) * size)
+        cells = x[image, channels].size // size
+        gamma, beta = (
+            [w for w in weights[name][channels] for _ in range(cells)] if name in weights else None
+            for name in ("weight", "bias")
+        )
+        row = primitives.layer_norm(list(x[image, channels].ravel()), gamma, beta)
+        y[image, channels] = np.array(row, dtype=object).reshape(x[image, channels].shape)
+    return y
+
+
+# --- number by number --------------------------------------------------------
+
+_ELEMENTWISE: dict[type[Layer], Callable[..., Any]] = {
+    kinds.ReLU: primitives.relu,
+    kinds.ReLU6: primitives.relu6,
+    kinds.SiLU: primitives.silu,
+    kinds.Sigmoid: primitives.sigmoid,
+    kinds.Tanh: primitives.tanh,
+    kinds.LeakyReLU: primitives.leaky_relu,
+    kinds.Hardswish: primitives.hardswish,
+    kinds.Hardsigmoid: primitives.hardsigmoid,
+    kinds.Sum: lambda number: primitives.residual_sum(number, 1),
+    kinds.Product: lambda number: primitives.elementwise_product(number, 2),
+}
+
+
+@_loop(*_ELEMENTWISE)
+def _elementwise(layer: Layer, x: Array, weights: Weights) -> Array:
+    return _each(x, _ELEMENTWISE[type(layer)])
+
+
+@_loop(kinds.GELU)
+def _gelu(layer: kinds.GELU, x: Array, weights: Weights) -> Array:
+    return _each(x, primitives.gelu if layer.approximate == "none" else primitives.gelu_tanh)
+
+
+@_loop(kinds.Scale, kinds.PositionEmbedding, kinds.LearnedPositions)
+def _learnt(layer: Layer, x: Array, weights: Weights) -> Array:
+    (values,) = weights.values()
+    if isinstance(layer, kinds.LearnedPositions):
+        values = values[layer.cache : layer.cache + x.shape[-2]]
+    return x * values if isinstance(layer, kinds.Scale) else x + values
+
+
+@_loop(kinds.Embedding)
+def _embedding(layer: kinds.Embedding, x: Array, weights: Weights) -> Array:
+    return weights["weight"][[[0] * x.size]].reshape(*x.shape, layer.embedding_dim)
+
+
+# --- windows -----------------------------------------------------------------
+
+
+@_loop(kinds.MaxPool2d, kinds.AvgPool2d)
+def _pool(layer: kinds.MaxPool2d, x: Array, weights: Weights) -> Array:
+    is_max = isinstance(layer, kinds.MaxPool2d)
+    operation = primitives.max_pool if is_max else primitives.average_pool
+    reach = layer.dilation if is_max else (1, 1)
+    zero = x.flat[0].tally.number(0)
+    places = [_pool_windows(layer, axis, x.shape[axis - 2], reach[axis]) for axis in (0, 1)]
+
+    def cell(plane: Array, row: int, column: int) -> Any:
+        inside = 0 <= row < plane.shape[0] and 0 <= column < plane.shape[1]
+        return plane[row, column] if inside else zero
+
+    return _planes(
+        x,
+        places,
+        lambda plane, rows, columns: operation(
+            [cell(plane, row, column) for row in rows for column in columns]
+        ),
+    )
+
+
+def _pool_windows(layer: Any, axis: int, side: int, reach: int) -> list[list[int]]:
+    """Return the cells of each window along a side; the padding has cells too."""
+    kernel, stride, pad = (v[axis] for v in (layer.kernel_size, layer.stride, layer.padding))
+    windows, start = [], -pad
+    while start + reach * (kernel - 1) < side + pad:
+        windows.append([start + reach * k for k in range(kernel)])
+        start += stride
+    cells = [start + reach * k for k in range(kernel)]
+    left_over = windows[-1][-1] < side + pad - 1 if windows else cells[-1] < side + pad + stride - 1
+    if layer.ceil_mode and start < side and left_over:
+        windows.append([cell for cell in cells if cell < side + pad])
+    return windows
+
+
+@_loop(kinds.AdaptiveAvgPool2d)
+def _adaptive(layer: kinds.AdaptiveAvgPool2d, x: Array, weights: Weights) -> Array:
+    places = []
+    for side, cells in zip(x.shape[-2:], layer.output_size, strict=True):
+        n = side if cells is None else cells
+        places.append([list(range(c * side // n, -(-(c + 1) * side // n))) for c in range(n)])
+    return _planes(
+        x,
+        places,
+        lambda plane, rows, columns: primitives.average_pool(
+            [plane[row, column] for row in rows for column in columns]
+        ),
+    )
+
+
+def _planes(x: Array, places: list[list[list[int]]], function: Callable[..., Any]) -> Array:
+    import numpy as np
+
+    y = np.empty((*x.shape[:-2], *map(len, places)), dtype=object)
+    for at in np.ndindex(*x.shape[:-2]):
+        for row, rows in enumerate(places[0]):
+            for column, columns in enumerate(places[1]):
+                y[(*at, row, column)] = function(x[at], rows, columns)
+    return y
+
+
+@_loop(kinds.Mean)
+def _mean(layer: kinds.Mean, x: Array, weights: Weights) -> Array:
+    import numpy as np
+
+    dropped = sorted(dim % x.ndim for dim in layer.dim)
+    kept = [axis for axis in range(x.ndim) if axis not in dropped]
+    rows = x.transpose(*kept, *dropped).reshape(*(x.shape[axis] for axis in kept), -1)
+    y = np.empty(rows.shape[:-1], dtype=object)
+    for place in np.ndindex(*y.shape):
+        y[place] = primitives.average_pool(list(rows[place]))
+    return y
+
+
+# --- moves -------------------------------------------------------------------
+
+
+@_loop(kinds.Identity, kinds.Dropout, kinds.StochasticDepth, kinds.ChannelShuffle, kinds.NotRun)
+def _unchanged(layer: Layer, x: Array, weights: Weights) -> Array:
+    return x
+
+
+@_loop(kinds.Flatten)
+def _flatten(layer: kinds.Flatten, x: Array, weights: Weights) -> Array:
+    first, last = layer.start_dim % x.ndim, layer.end_dim % x.ndim
+    return x.reshape(*x.shape[:first], -1, *x.shape[last + 1 :])
+
+
+@_loop(kinds.Unflatten)
+def _unflatten(layer: kinds.Unflatten, x: Array, weights: Weights) -> Array:
+    at = layer.dim % x.ndim
+    return x.reshape(*x.shape[:at], *layer.unflattened_size, *x.shape[at + 1 :])
+
+
+@_loop(kinds.Permute)
+def _permute(layer: kinds.Permute, x: Array, weights: Weights) -> Array:
+    return x.transpose(*layer.dims)
+
+
+@_loop(kinds.Slice)
+def _slice(layer: kinds.Slice, x: Array, weights: Weights) -> Array:
+    at = layer.dim % x.ndim
+    return x[(slice(None),) * at + (slice(layer.start, layer.stop, layer.step),)]
+
+
+@_loop(kinds.Select)
+def _select(layer: kinds.Select, x: Array, weights: Weights) -> Array:
+    return x.take(layer.index, axis=layer.dim)
+
+
+@_loop(kinds.Pad, kinds.ZeroPad2d)
+def _pad(layer: kinds.Pad, x: Array, weights: Weights) -> Array:
+    import numpy as np
+
+    ends = list(zip(layer.pad[::2], layer.pad[1::2], strict=True))[::-1]
+    return np.pad(x, [(0, 0)] * (x.ndim - len(ends)) + ends)
+
+
+@_loop(kinds.ClassToken)
+def _class_token(layer: kinds.ClassToken, x: Array, weights: Weights) -> Array:
+    import numpy as np
+
+    token = np.broadcast_to(weights["class_token"], (len(x), 1, x.shape[2]))
+    return np.concatenate([token, x], axis=1)

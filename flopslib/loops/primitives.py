@@ -1,0 +1,170 @@
+"""The naive loops of the elementary operations, named as in :mod:`flopslib.derivation.primitives`.
+
+Each function takes the numbers it works on; constants such as 1/√d_k are plain
+numbers computed beforehand, and count nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from flopslib.loops.counting import constant, term
+from flopslib.loops.loop import dot
+
+
+def _sum(numbers: Sequence[Any]) -> Any:
+    total = numbers[0]
+    for number in numbers[1:]:
+        total = total + number
+    return total
+
+
+def _largest(numbers: Sequence[Any]) -> Any:
+    largest = numbers[0]
+    for number in numbers[1:]:
+        if number > largest:
+            largest = number
+    return largest
+
+
+def dot_product(x: Sequence[Any], w: Sequence[Any]) -> Any:
+    """Multiply pairs and sum the products."""
+    return dot(x, w)
+
+
+def scatter(x: Any, w: Sequence[Any]) -> list[Any]:
+    """Multiply one number with each weight, and add the products to sums that begin at 0."""
+    sums: list[Any] = [0] * len(w)
+    for place, weight in enumerate(w):
+        sums[place] = sums[place] + term(x, weight)
+    return sums
+
+
+def bias(x: Any, b: Any) -> Any:
+    """Add a bias to one output."""
+    return x + b
+
+
+def scaling(x: Any, d_k: int = 64) -> Any:
+    """Multiply one score by the constant 1/√d_k."""
+    constant = 1 / math.sqrt(d_k)
+    return x * constant
+
+
+def residual_sum(x: Any, y: Any) -> Any:
+    """Add what went into a block to what came out of it."""
+    return x + y
+
+
+def elementwise_product(x: Any, y: Any) -> Any:
+    """Multiply two numbers that were both computed."""
+    return x * y
+
+
+def rotary(x: Any, y: Any, cos: float = 0.6, sin: float = 0.8) -> Any:
+    """Compute one number of a rotated pair."""
+    return x * cos + y * sin
+
+
+def softmax(x: Sequence[Any]) -> list[Any]:
+    """Subtract the largest, exponentiate, divide by the sum."""
+    largest = _largest(x)
+    weights = [(number - largest).exp() for number in x]
+    total = _sum(weights)
+    return [weight / total for weight in weights]
+
+
+def layer_norm(x: Any, gamma: Any = None, beta: Any = None, eps: float = 1e-5) -> Any:
+    """Centre, divide by the deviation, scale by γ, shift by β."""
+    mean = _sum(x) / len(x)
+    centred = [number - mean for number in x]
+    squares = [number * number for number in centred]
+    deviation = (_sum(squares) / len(x) + eps).sqrt()
+    scaled = [number / deviation for number in centred]
+    if gamma is not None:
+        scaled = [n * g for n, g in zip(scaled, gamma, strict=True)]
+    if beta is None:
+        return scaled
+    return [n + b for n, b in zip(scaled, beta, strict=True)]
+
+
+def rms_norm(x: Any, gamma: Any = None, eps: float = 1e-5) -> Any:
+    """Divide by the root of the mean square, scale by γ."""
+    root = (_sum([number * number for number in x]) / len(x) + eps).sqrt()
+    scaled = [number / root for number in x]
+    return scaled if gamma is None else [n * g for n, g in zip(scaled, gamma, strict=True)]
+
+
+def gelu(x: Any) -> Any:
+    """Compute x · (½ · (1 + erf(x / √2)))."""
+    constant = 1 / math.sqrt(2)
+    return x * (0.5 * (1 + (x * constant).erf()))
+
+
+def gelu_tanh(x: Any) -> Any:
+    """Compute x · sigmoid(2z), with z the argument that GELU by tanh has."""
+    a = 2 * math.sqrt(2 / math.pi)
+    b = a * 0.044715
+    return x * sigmoid(x * (a + b * (x * x)))
+
+
+def sigmoid(x: Any) -> Any:
+    """Compute 1 / (1 + exp(−x))."""
+    return 1 / (1 + (-x).exp())
+
+
+def silu(x: Any) -> Any:
+    """Compute x · sigmoid(x)."""
+    return x * sigmoid(x)
+
+
+def hardsigmoid(x: Any) -> Any:
+    """Keep x + 3 between 0 and 6, and multiply by ⅙."""
+    return relu6(x + 3) * (1 / 6)
+
+
+def hardswish(x: Any) -> Any:
+    """Compute x · hardsigmoid(x)."""
+    return x * hardsigmoid(x)
+
+
+def tanh(x: Any) -> Any:
+    """Compute (e − 1) / (e + 1), with e = exp(2 · x)."""
+    e = (2 * x).exp()
+    return (e - 1) / (e + 1)
+
+
+def batch_norm(x: Any, s: Any, t: Any) -> Any:
+    """Compute x · s + t."""
+    return x * s + t
+
+
+def relu(x: Any) -> Any:
+    """Keep the larger of x and 0."""
+    return x if x > 0 else 0
+
+
+def leaky_relu(x: Any, slope: float = 0.01) -> Any:
+    """Keep the larger of x and a small part of it."""
+    part = x * slope
+    return x if x > part else part
+
+
+def relu6(x: Any) -> Any:
+    """Keep x between 0 and 6: two comparisons, whatever x is."""
+    above, below = x > 0, x < 6
+    if not above:
+        return constant(x, 0)
+    return x if below else constant(x, 6)
+
+
+def max_pool(x: Sequence[Any]) -> Any:
+    """Keep the largest cell of a window."""
+    return _largest(x)
+
+
+def average_pool(x: Sequence[Any]) -> Any:
+    """Take the mean of a window."""
+    return _sum(x) / len(x)

@@ -1,0 +1,342 @@
+"""A report as a table, a tree, Markdown, CSV and plain values."""
+
+from __future__ import annotations
+
+import csv as comma_separated
+import html
+import io
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import groupby
+from operator import attrgetter
+from typing import Any
+
+from flopslib.derivation.opcount import OTHER_KINDS
+from flopslib.derivation.rendering import record_text, text
+from flopslib.derivation.steps import Derivation, Step
+from flopslib.layers.layer import Layer, Node, Shape
+from flopslib.report.rows import Group, Measured, Row
+
+#: The columns of a table, and whether their entries are figures.
+COLUMNS = {
+    "layer": False,
+    "type": False,
+    "output": False,
+    "MACs": True,
+    "share": True,
+    "parameters": True,
+    "one output × outputs": True,
+    "FLOPs": True,
+    "exact FLOPs": True,
+}
+
+SPACE = "\N{NO-BREAK SPACE}"
+
+
+def shape_text(shape: Shape | None) -> str:
+    """Write a shape.
+
+    >>> shape_text((1, 64, 112, 112))
+    '1×64×112×112'
+    """
+    return "×".join(map(str, shape)) if shape else ""
+
+
+def share_text(part: int, whole: int) -> str:
+    """Write a share in percent, and nothing where there is none.
+
+    >>> share_text(1, 8), share_text(0, 8), share_text(1, 10**6)
+    ('12.5\\xa0%', '', '<0.1\\xa0%')
+    >>> share_text(9999, 10000), share_text(7, 7)
+    ('>99.9\\xa0%', '100.0\\xa0%')
+    """
+    if not part:
+        return ""
+    share = part / whole
+    if share < 0.0005:
+        return f"<0.1{SPACE}%"
+    if part < whole and share >= 0.9995:
+        return f">99.9{SPACE}%"
+    return f"{share:.1%}".replace("%", f"{SPACE}%")
+
+
+def macs_text(derivation: Derivation) -> str:
+    """Write the MACs of a derivation as one output × outputs, for each step that has any.
+
+    >>> from flopslib import conv2d, linear
+    >>> macs_text(conv2d(3, 64, 7, 112, 112))
+    '147 × 802,816'
+    >>> macs_text(linear(3, 2) + linear(2, 5)), macs_text(Derivation(()))
+    ('2 products', '')
+    """
+    steps = [step for step in derivation.steps if step.macs]
+    if len(steps) > 1:
+        return f"{len(steps)} products"
+    return "".join(f"{text(step.per_output.macs)} × {text(step.outputs)}" for step in steps)
+
+
+def derivation_line(derivation: Derivation) -> str:
+    """Write a derivation in one line: what one output costs × how many, step by step.
+
+    >>> from flopslib import linear
+    >>> derivation_line(linear(3, 2))
+    '(3 multiplications, 3 additions) × 2 output elements'
+    """
+    return "; ".join(map(_step_line, derivation.steps))
+
+
+def _step_line(step: Step) -> str:
+    units = f"{text(step.outputs)} {step.unit}{'' if step.outputs == 1 else 's'}"
+    return f"({record_text(step.per_output)}) × {units}"
+
+
+class ReportTable:
+    """The layers of a report, or its parts down to a depth, with the total below.
+
+    >>> from flopslib import count
+    >>> from flopslib.layers import Linear, ReLU, Sequential
+    >>> table = count(Sequential(fc=Linear(3, 2), act=ReLU()), (1, 3)).table()
+    >>> table.rows[0][:7]
+    ['fc', 'Linear', '1×2', '6', '100.0\xa0%', '8', '3 × 2']
+    """
+
+    def __init__(self, report: Measured, depth: int | None = None) -> None:
+        """Take a report, and how deep to go; None: to every layer."""
+        self.report = report
+        self.entries: Sequence[Row | Group] = report.rows if depth is None else report.groups(depth)
+        self.header = list(COLUMNS)
+        self.rows = [self._row(entry) for entry in self.entries]
+
+    def _row(self, entry: Row | Group) -> list[str]:
+        derivation = getattr(entry, "derivation", None)
+        layers = getattr(entry, "layers", 1)
+        return [
+            entry.path or entry.type,
+            entry.type,
+            shape_text(entry.output_shape),
+            text(entry.macs),
+            share_text(entry.macs, self.report.macs),
+            text(entry.parameters),
+            f"{layers} layers" if derivation is None else macs_text(derivation),
+            text(entry.flops),
+            text(entry.exact_flops),
+        ]
+
+    @property
+    def total(self) -> list[str]:
+        """The last row."""
+        of = self.report
+        share = share_text(of.macs, of.macs)
+        figures = (text(of.macs), share, text(of.parameters), "", text(of.flops))
+        return ["total", "", shape_text(of.output_shape), *figures, text(of.exact_flops)]
+
+    @property
+    def notes(self) -> list[str]:
+        """What went in, what no figure contains, and how the axes were read."""
+        other = {kind: n for kind, n in self.report.other.items() if n}
+        named = ", ".join(f"{text(n)} {kind.replace('_', ' ')}" for kind, n in other.items())
+        left_out = f" In neither FLOP figure: {named}." if named else ""
+        idle = self.report.parameters - sum(row.parameters for row in self.report.rows)
+        not_run = (
+            f" {text(idle)} parameters are in layers that are kept and not run." if idle else ""
+        )
+        first = f"Input: {shape_text(self.report.input_shape)}.{left_out}{not_run}"
+        return [first, *(f"{said}." for said in self.report.assumptions)]
+
+    def markdown(self) -> str:
+        """Return the table as Markdown, the total in bold."""
+        rules = ["---:" if figures else "---" for figures in COLUMNS.values()]
+        bold = [f"**{cell}**" if cell else "" for cell in self.total]
+        lines = [self.header, rules, *self.rows, bold]
+        table = "\n".join(f"| {' | '.join(map(_escaped, line))} |" for line in lines)
+        return "\n\n".join([table, *self.notes])
+
+    def __repr__(self) -> str:
+        lines = [self.header, *self.rows, self.total]
+        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+        aligned = [_aligned(line, widths) for line in lines]
+        rule = "─" * max(map(len, aligned))
+        return "\n".join(
+            [aligned[0], rule, *aligned[1:-1], rule, aligned[-1], *self.notes]
+        ).replace(SPACE, " ")
+
+    def _repr_html_(self) -> str:
+        # the type stands below the layer, and one output × outputs below the MACs
+        layer, _, output, macs, share, owned, worked, *figures = map(html.escape, self.header)
+        names = [layer, output, _over(macs, worked), share, owned, *figures]
+        head = "".join(f'<th scope="col">{name}</th>' for name in names)
+        body = "\n".join(
+            _html_row(row, entry.macs / max(self.report.macs, 1), _title(entry))
+            for row, entry in zip(self.rows, self.entries, strict=True)
+        )
+        foot = _html_row(self.total, 0, "")
+        notes = "".join(f'<p class="report-note">{html.escape(note)}</p>' for note in self.notes)
+        return (
+            f'<div class="report" tabindex="0" role="group" aria-label="layers and their cost">'
+            f'<table class="table"><thead><tr>{head}</tr></thead>\n'
+            f"<tbody>\n{body}\n</tbody>\n<tfoot>{foot}</tfoot></table></div>{notes}"
+        )
+
+
+def _escaped(cell: str) -> str:
+    # a reader's own class may be called anything
+    return cell.replace("|", "\\|").replace("<", "&lt;")
+
+
+def _aligned(line: list[str], widths: list[int]) -> str:
+    cells = zip(line, widths, COLUMNS.values(), strict=True)
+    padded = (cell.rjust(width) if figures else cell.ljust(width) for cell, width, figures in cells)
+    return "  ".join(padded).rstrip()
+
+
+def _title(entry: Row | Group) -> str:
+    derivation = getattr(entry, "derivation", None)
+    return "" if derivation is None else derivation_line(derivation)
+
+
+# the fall-back is for notebooks, which do not have the book's colours
+BAR = (
+    "background-image:linear-gradient"
+    "(90deg,var(--bar,rgba(42,125,200,.3)) {share:.2%},transparent 0)"
+)
+
+
+def _html_row(cells: list[str], share: float, title: str) -> str:
+    name, kind, output, macs, part, owned, worked, *figures = map(html.escape, cells)
+    hover = f' title="{html.escape(title)}"' if title else ""
+    bar = f' style="{BAR.format(share=share)}"' if share else ""
+    layer = _over(name, kind) if kind != name else name
+    numbers = "".join(f'<td class="number">{figure}</td>' for figure in (owned, *figures))
+    return (
+        f'<tr{hover}><th scope="row">{layer}</th><td>{output}</td>'
+        f'<td class="number">{_over(macs, worked)}</td><td class="number"{bar}>{part}</td>'
+        f"{numbers}</tr>"
+    )
+
+
+def _over(above: str, below: str) -> str:
+    return f'{above}<br><span class="beneath">{below}</span>' if below else above
+
+
+class Tree:
+    """A network as a tree, equal neighbours drawn once.
+
+    >>> from flopslib import count
+    >>> from flopslib.layers import Linear, Sequential
+    >>> layer = Linear(4, 4)
+    >>> count(Sequential(body=Sequential(*[layer] * 3)), (1, 4)).tree()
+    Sequential(1 layer)                        60 parameters  48 MACs
+    └─ body: Sequential(3 layers)              60 parameters  48 MACs
+       └─ 0 … 2 (3 alike, each): Linear(4, 4)  20 parameters  16 MACs
+    """
+
+    def __init__(self, root: Node, depth: int | None = None) -> None:
+        """Take what was measured, and how deep to go; None: to every layer."""
+        self.lines = list(_branches("", root, depth))
+        self.root = root
+
+    def __repr__(self) -> str:
+        lines = [("", "", self.root), *self.lines]
+        labels = [f"{branch}{name}{node.layer!r}" for branch, name, node in lines]
+        width = max(map(len, labels))
+        return "\n".join(
+            f"{label:{width}}  {_of(node)}"
+            for label, (_, _, node) in zip(labels, lines, strict=True)
+        )
+
+
+def _of(node: Node) -> str:
+    return f"{text(node.layer.parameters)} parameters  {text(node.total[2])} MACs"
+
+
+def _branches(indent: str, node: Node, depth: int | None) -> Iterator[tuple[str, str, Node]]:
+    if depth == 0:
+        return
+    alike = [list(run) for _, run in groupby(named_parts(node), key=lambda part: id(part[1]))]
+    for at, run in enumerate(alike):
+        last = at == len(alike) - 1
+        (first, part), (end, _) = run[0], run[-1]
+        name = first if len(run) == 1 else f"{first} … {end} ({len(run)} alike, each)"
+        yield f"{indent}{'└─ ' if last else '├─ '}", f"{name}: ", part
+        deeper = None if depth is None else depth - 1
+        yield from _branches(indent + ("   " if last else "│  "), part, deeper)
+
+
+def named_parts(node: Node) -> Iterator[tuple[str, Node]]:
+    """Yield the parts of a layer by name, what is inside a nameless part among them."""
+    for name, part in node.parts:
+        # a nameless part, such as the body of a residual block, is no branch of its own
+        if name or not part.parts:
+            yield name or type(part.layer).__name__, part
+        else:
+            yield from named_parts(part)
+
+
+def records(report: Measured) -> list[dict[str, Any]]:
+    """Return a mapping for each row, from a column's name to a plain value.
+
+    >>> from flopslib import count
+    >>> from flopslib.layers import Linear
+    >>> records(count(Linear(3, 2), (1, 3)))[0]["macs"]
+    6
+    """
+    return [{name: of(row) for name, of in FIELDS.items()} for row in report.rows]
+
+
+def _other(kind: str) -> Callable[[Row], int]:
+    return lambda row: row.other[kind]
+
+
+#: The columns of a record.
+FIELDS: Mapping[str, Callable[[Row], Any]] = {
+    "path": lambda row: row.path or row.type,
+    "type": attrgetter("type"),
+    "layer": lambda row: repr(row.layer),
+    **{name: attrgetter(name) for name in ("input_shape", "output_shape", "parameters")},
+    **{name: attrgetter(name) for name in ("macs", "flops", "exact_flops")},
+    **{name: attrgetter(name) for name in ("multiplications", "additions")},
+    **{kind: _other(kind) for kind in OTHER_KINDS},
+    "derivation": lambda row: derivation_line(row.derivation),
+}
+
+
+def csv(report: Measured) -> str:
+    """Return every row and figure as CSV, shapes as 1x64x112x112.
+
+    >>> from flopslib import count
+    >>> from flopslib.layers import Linear
+    >>> csv(count(Linear(3, 2), (1, 3))).splitlines()[1]
+    'Linear,Linear,"Linear(3, 2)",1x3,1x2,8,6,12,12,6,6,0,0,0,0,0,\
+"(3 multiplications, 3 additions) × 2 output elements"'
+    """
+    written = io.StringIO()
+    writer = comma_separated.DictWriter(written, list(FIELDS), lineterminator="\n")
+    writer.writeheader()
+    for line in records(report):
+        shapes = {k: "x".join(map(str, line[k])) for k in ("input_shape", "output_shape")}
+        writer.writerow(line | shapes)
+    return written.getvalue()
+
+
+def as_dict(report: Measured) -> dict[str, Any]:
+    """Return totals, assumptions and rows as values that JSON can hold.
+
+    >>> from flopslib import count
+    >>> from flopslib.layers import Linear
+    >>> as_dict(count(Linear(3, 2), (1, 3)))["flops"]
+    12
+    """
+    model: Layer = report.model
+    return {
+        "model": repr(model),
+        "input_shape": report.input_shape,
+        "output_shape": report.output_shape,
+        "parameters": report.parameters,
+        "macs": report.macs,
+        "flops": report.flops,
+        "exact_flops": report.exact_flops,
+        "multiplications": report.multiplications,
+        "additions": report.additions,
+        "other": dict(report.other),
+        "assumptions": list(report.assumptions),
+        "layers": records(report),
+    }
