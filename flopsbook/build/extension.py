@@ -47,6 +47,7 @@ def setup(app: Any) -> dict[str, bool]:
     app.add_event(FOR_PDF)
     app.setup_extension("flopsbook.build.downloads")
     app.setup_extension("flopsbook.build.launch")
+    app.setup_extension("flopsbook.build.llms")
     app.connect("config-inited", repository_buttons, priority=100)
     app.connect("env-check-consistency", number_by_chapter)
     app.connect("html-page-context", load_what_is_needed)
