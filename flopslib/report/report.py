@@ -68,22 +68,29 @@ class Report(Measured):
         """Return the table as Markdown."""
         return str(self.table(depth).markdown())
 
-    def csv(self) -> str:
-        """Return every row and figure as CSV, with a header and no total."""
-        return views.csv(self)
+    def csv(self, depth: int | None = None) -> str:
+        """Return the layers, or the parts down to a depth, as CSV: a header, and no total."""
+        return views.csv(self, depth)
 
-    def to_frame(self) -> pandas.DataFrame:
-        """Return a pandas DataFrame, a row a layer; pandas has to be installed.
+    def to_frame(self, depth: int | None = None) -> pandas.DataFrame:
+        """Return a pandas DataFrame of the layers, or of the parts down to a depth.
+
+        It needs pandas.
 
         Counts past 64 bits are Python integers in a column of objects.
         """
         import pandas  # it need not be installed
 
-        return pandas.DataFrame(views.records(self), columns=list(views.FIELDS)).set_index("path")
+        records = views.records(self, depth)
+        return pandas.DataFrame(records, columns=list(views.FIELDS)).set_index("path")
 
-    def as_dict(self) -> dict[str, Any]:
-        """Return totals and rows as plain values, for JSON."""
-        return views.as_dict(self)
+    def as_dict(self, depth: int | None = None) -> dict[str, Any]:
+        """Return totals and layers, or parts down to a depth, as plain values, for JSON.
+
+        The file ``report.schema.json`` in ``flopslib.report`` describes them, and they say
+        which version of it they follow in ``schema_version``.
+        """
+        return views.as_dict(self, depth)
 
     def __repr__(self) -> str:
         return repr(self.table(self.fitting_depth()))

@@ -97,7 +97,17 @@ class Row(_Counted):
 
 @dataclass(frozen=True)
 class Group(_Counted):
-    """Layers of a report taken together: a stage, a block, or all of one type."""
+    """Layers of a report taken together: a stage, a block, or all of one type.
+
+    Attributes:
+        path: where they are, as in "layer1.0"; empty for all of one type.
+        type: the name of a class: theirs, or that of the layer they are in.
+        output_shape: the shape that came out of the layer they are in.
+        parameters: how many numbers are learnt there.
+        layers: how many layers are taken together.
+        layer: the layer they are in; None for all of one type, or below a path.
+        input_shape: the shape that went into it.
+    """
 
     path: str
     type: str
@@ -105,10 +115,17 @@ class Group(_Counted):
     parameters: int
     layers: int
     _counts: Counts
+    layer: Layer | None = None
+    input_shape: Shape | None = None
+
+    @property
+    def size(self) -> str:
+        """How many layers there are, in words."""
+        return f"{self.layers:,} layer{'' if self.layers == 1 else 's'}"
 
     def __repr__(self) -> str:
         return (
-            f"{self.path or self.type}: {self.layers} layers, "
+            f"{self.path or self.type}: {self.size}, "
             f"{self.parameters:,} parameters, {self.macs:,} MACs"
         )
 
@@ -144,7 +161,7 @@ class Measured(_Counted):
     @cached_property
     def rows(self) -> tuple[Row, ...]:
         """A row for each layer, in the order in which they are run."""
-        return tuple(_rows("", self._root))
+        return tuple(_rows("", self._root, owned=True))
 
     @property
     def derivation(self) -> Derivation:
@@ -168,7 +185,7 @@ class Measured(_Counted):
             return inside[0]
         if not inside:
             raise KeyError(f"no layer at {path!r}; {self._near(path)}")
-        return _grouped(path, "", inside)
+        return _together(path, "", inside)
 
     def _near(self, path: str) -> str:
         outer = dict.fromkeys(group.path for group in self.groups())
@@ -189,16 +206,26 @@ class Measured(_Counted):
         >>> [group.path for group in count(resnet18(), (1, 3, 224, 224)).groups()][4:6]
         ['layer1', 'layer2']
         """
-        if type(depth) is not int or depth < 0:
-            raise ValueError(f"depth must be a non-negative integer, got {shown(depth)}")
+        check_depth(depth)
         return tuple(_groups("", self._root, depth))
+
+    def entries(self, depth: int | None = None) -> tuple[Row | Group, ...]:
+        """Return what a table shows: the parts down to a depth, or else every layer.
+
+        >>> from flopslib import count
+        >>> from flopslib.models import resnet18
+        >>> report = count(resnet18(), (1, 3, 224, 224))
+        >>> len(report.entries(0)), len(report.entries(1)), len(report.entries())
+        (1, 11, 69)
+        """
+        return self.rows if depth is None else self.groups(depth)
 
     def by_type(self) -> tuple[Group, ...]:
         """Return what the layers of each type cost together, the most expensive first."""
         types: dict[str, list[Row]] = {}
         for row in self.rows:
             types.setdefault(row.type, []).append(row)
-        groups = [_grouped("", name, rows) for name, rows in types.items()]
+        groups = [_together("", name, rows) for name, rows in types.items()]
         return tuple(sorted(groups, key=lambda group: (-group.macs, -group.exact_flops)))
 
     @property
@@ -221,34 +248,64 @@ class Measured(_Counted):
         return depth
 
 
-def _rows(path: str, node: Node, owned: bool = True) -> Iterator[Row]:
+def check_depth(depth: Any) -> None:
+    """Check how deep a report is to go.
+
+    Raises:
+        ValueError: no whole number of at least 0.
+
+    >>> check_depth(-1)
+    Traceback (most recent call last):
+    ...
+    ValueError: depth must be a non-negative integer, got -1
+    """
+    if type(depth) is not int or depth < 0:
+        raise ValueError(f"depth must be a non-negative integer, got {shown(depth)}")
+
+
+def _rows(path: str, node: Node, owned: bool) -> Iterator[Row]:
+    for name, part, has_weights in _parts(node, owned):
+        yield from _rows(joined(path, name), part, has_weights)
+    yield from _own_row(path, node, owned)
+
+
+def _parts(node: Node, owned: bool) -> Iterator[tuple[str, Node, bool]]:
+    """Yield the parts of a layer by name, and whether their weights are counted there."""
     kept = Counter(id(layer) for layer in node.layer.kept)
     for name, part in node.parts:
         # what is kept once and run again has its weights already
-        yield from _rows(joined(path, name), part, owned and kept[id(part.layer)] > 0)
+        yield name, part, owned and kept[id(part.layer)] > 0
         kept[id(part.layer)] -= 1
+
+
+def _own_row(path: str, node: Node, owned: bool) -> Iterator[Row]:
     layer, about = node.layer, (node.layer, node.input_shape, node.output_shape)
     parameters = layer.own_parameters if layer._flows() else layer.parameters
     if not layer._flows() or parameters or any(node.own):
         yield Row(path, type(layer).__name__, *about, parameters if owned else 0, node.own)
 
 
-def _groups(path: str, node: Node, depth: int) -> Iterator[Row | Group]:
+def _groups(path: str, node: Node, depth: int, owned: bool = True) -> Iterator[Row | Group]:
     if depth == 0 or not node.parts:
-        rows = list(_rows(path, node))
-        yield from (
-            rows
-            if len(rows) == 1 and rows[0].path == path
-            else [_grouped(path, type(node.layer).__name__, rows, node.output_shape)]
-        )
+        yield _whole(path, node, owned)
         return
-    for name, part in node.parts:
+    for name, part, has_weights in _parts(node, owned):
         inner = joined(path, name)
         # a nameless part, such as the body of a residual block, is no level of its own
-        yield from _groups(inner, part, depth - 1 if name else depth)
+        yield from _groups(inner, part, depth - 1 if name else depth, has_weights)
+    yield from _own_row(path, node, owned)
 
 
-def _grouped(path: str, kind: str, rows: list[Row], shape: Shape | None = None) -> Group:
+def _whole(path: str, node: Node, owned: bool) -> Row | Group:
+    """Return a layer with all that is inside, what is kept there and not run included."""
+    rows = list(_rows(path, node, owned))
+    parameters = node.layer.parameters if owned else 0
+    if len(rows) == 1 and (rows[0].path, rows[0].parameters) == (path, parameters):
+        return rows[0]
+    about = (node.output_shape, parameters, len(rows), node.total, node.layer, node.input_shape)
+    return Group(path, type(node.layer).__name__, *about)
+
+
+def _together(path: str, kind: str, rows: list[Row]) -> Group:
     counts = tuple(map(sum, zip((0,) * len(KINDS), *(row._counts for row in rows), strict=True)))
-    parameters = sum(row.parameters for row in rows)
-    return Group(path, kind, shape, parameters, len(rows), counts)
+    return Group(path, kind, None, sum(row.parameters for row in rows), len(rows), counts)

@@ -14,7 +14,7 @@ from flopslib.derivation.opcount import OTHER_KINDS
 from flopslib.derivation.rendering import record_text, text
 from flopslib.derivation.steps import Derivation, Step
 from flopslib.layers.layer import Layer, Node, Shape
-from flopslib.report.rows import Group, Measured, Row
+from flopslib.report.rows import Group, Measured, Row, check_depth
 
 #: The columns of a table, and whether their entries are figures.
 COLUMNS = {
@@ -30,6 +30,10 @@ COLUMNS = {
 }
 
 SPACE = "\N{NO-BREAK SPACE}"
+
+#: The version of every JSON that this library writes. It changes when a field goes or gets
+#: another meaning; a new field may come without a new version.
+SCHEMA_VERSION = 1
 
 
 def shape_text(shape: Shape | None) -> str:
@@ -102,13 +106,11 @@ class ReportTable:
     def __init__(self, report: Measured, depth: int | None = None) -> None:
         """Take a report, and how deep to go; None: to every layer."""
         self.report = report
-        self.entries: Sequence[Row | Group] = report.rows if depth is None else report.groups(depth)
+        self.entries: Sequence[Row | Group] = report.entries(depth)
         self.header = list(COLUMNS)
         self.rows = [self._row(entry) for entry in self.entries]
 
     def _row(self, entry: Row | Group) -> list[str]:
-        derivation = getattr(entry, "derivation", None)
-        layers = getattr(entry, "layers", 1)
         return [
             entry.path or entry.type,
             entry.type,
@@ -116,7 +118,7 @@ class ReportTable:
             text(entry.macs),
             share_text(entry.macs, self.report.macs),
             text(entry.parameters),
-            f"{layers} layers" if derivation is None else macs_text(derivation),
+            entry.size if isinstance(entry, Group) else macs_text(entry.derivation),
             text(entry.flops),
             text(entry.exact_flops),
         ]
@@ -152,8 +154,7 @@ class ReportTable:
 
     def __repr__(self) -> str:
         lines = [self.header, *self.rows, self.total]
-        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-        aligned = [_aligned(line, widths) for line in lines]
+        aligned = aligned_lines(lines, list(COLUMNS.values()))
         rule = "─" * max(map(len, aligned))
         return "\n".join(
             [aligned[0], rule, *aligned[1:-1], rule, aligned[-1], *self.notes]
@@ -182,15 +183,24 @@ def _escaped(cell: str) -> str:
     return cell.replace("|", "\\|").replace("<", "&lt;")
 
 
-def _aligned(line: list[str], widths: list[int]) -> str:
-    cells = zip(line, widths, COLUMNS.values(), strict=True)
-    padded = (cell.rjust(width) if figures else cell.ljust(width) for cell, width, figures in cells)
+def aligned_lines(lines: Sequence[Sequence[str]], figures: Sequence[bool]) -> list[str]:
+    """Write the lines of a table, figures to the right and everything else to the left.
+
+    >>> aligned_lines([["layer", "MACs"], ["fc", "6"]], [False, True])
+    ['layer  MACs', 'fc        6']
+    """
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return [_aligned(line, widths, figures) for line in lines]
+
+
+def _aligned(line: Sequence[str], widths: Sequence[int], figures: Sequence[bool]) -> str:
+    cells = zip(line, widths, figures, strict=True)
+    padded = (cell.rjust(width) if right else cell.ljust(width) for cell, width, right in cells)
     return "  ".join(padded).rstrip()
 
 
 def _title(entry: Row | Group) -> str:
-    derivation = getattr(entry, "derivation", None)
-    return "" if derivation is None else derivation_line(derivation)
+    return derivation_line(entry.derivation) if isinstance(entry, Row) else ""
 
 
 # the fall-back is for notebooks, which do not have the book's colours
@@ -231,6 +241,8 @@ class Tree:
 
     def __init__(self, root: Node, depth: int | None = None) -> None:
         """Take what was measured, and how deep to go; None: to every layer."""
+        if depth is not None:
+            check_depth(depth)
         self.lines = list(_branches("", root, depth))
         self.root = root
 
@@ -271,36 +283,40 @@ def named_parts(node: Node) -> Iterator[tuple[str, Node]]:
             yield from named_parts(part)
 
 
-def records(report: Measured) -> list[dict[str, Any]]:
-    """Return a mapping for each row, from a column's name to a plain value.
+def records(report: Measured, depth: int | None = None) -> list[dict[str, Any]]:
+    """Return a mapping for each layer, or part down to a depth, from a column to a plain value.
 
     >>> from flopslib import count
     >>> from flopslib.layers import Linear
     >>> records(count(Linear(3, 2), (1, 3)))[0]["macs"]
     6
     """
-    return [{name: of(row) for name, of in FIELDS.items()} for row in report.rows]
+    return [{name: of(entry) for name, of in FIELDS.items()} for entry in report.entries(depth)]
 
 
-def _other(kind: str) -> Callable[[Row], int]:
-    return lambda row: row.other[kind]
+def _other(kind: str) -> Callable[[Row | Group], int]:
+    return lambda entry: entry.other[kind]
 
 
-#: The columns of a record.
-FIELDS: Mapping[str, Callable[[Row], Any]] = {
-    "path": lambda row: row.path or row.type,
+def _derivation(entry: Row | Group) -> str | None:
+    return derivation_line(entry.derivation) if isinstance(entry, Row) else None
+
+
+#: The columns of a record. Layers taken together have no derivation.
+FIELDS: Mapping[str, Callable[[Row | Group], Any]] = {
+    "path": lambda entry: entry.path or entry.type,
     "type": attrgetter("type"),
-    "layer": lambda row: repr(row.layer),
+    "layer": lambda entry: repr(entry.layer),
     **{name: attrgetter(name) for name in ("input_shape", "output_shape", "parameters")},
     **{name: attrgetter(name) for name in ("macs", "flops", "exact_flops")},
     **{name: attrgetter(name) for name in ("multiplications", "additions")},
     **{kind: _other(kind) for kind in OTHER_KINDS},
-    "derivation": lambda row: derivation_line(row.derivation),
+    "derivation": _derivation,
 }
 
 
-def csv(report: Measured) -> str:
-    """Return every row and figure as CSV, shapes as 1x64x112x112.
+def csv(report: Measured, depth: int | None = None) -> str:
+    """Return layers, or parts down to a depth, as CSV, shapes as 1x64x112x112.
 
     >>> from flopslib import count
     >>> from flopslib.layers import Linear
@@ -311,22 +327,28 @@ def csv(report: Measured) -> str:
     written = io.StringIO()
     writer = comma_separated.DictWriter(written, list(FIELDS), lineterminator="\n")
     writer.writeheader()
-    for line in records(report):
+    for line in records(report, depth):
         shapes = {k: "x".join(map(str, line[k])) for k in ("input_shape", "output_shape")}
         writer.writerow(line | shapes)
     return written.getvalue()
 
 
-def as_dict(report: Measured) -> dict[str, Any]:
-    """Return totals, assumptions and rows as values that JSON can hold.
+def as_dict(report: Measured, depth: int | None = None) -> dict[str, Any]:
+    """Return totals, assumptions and layers as values that JSON can hold.
+
+    The file ``report.schema.json`` in this package describes them, as a JSON Schema. The
+    parameters of all layers and ``parameters_not_listed`` make up the total.
 
     >>> from flopslib import count
     >>> from flopslib.layers import Linear
-    >>> as_dict(count(Linear(3, 2), (1, 3)))["flops"]
-    12
+    >>> plain = as_dict(count(Linear(3, 2), (1, 3)))
+    >>> plain["schema_version"], plain["flops"]
+    (1, 12)
     """
     model: Layer = report.model
+    layers = records(report, depth)
     return {
+        "schema_version": SCHEMA_VERSION,
         "model": repr(model),
         "input_shape": report.input_shape,
         "output_shape": report.output_shape,
@@ -338,5 +360,7 @@ def as_dict(report: Measured) -> dict[str, Any]:
         "additions": report.additions,
         "other": dict(report.other),
         "assumptions": list(report.assumptions),
-        "layers": records(report),
+        "depth": depth,
+        "parameters_not_listed": report.parameters - sum(entry["parameters"] for entry in layers),
+        "layers": layers,
     }

@@ -8,12 +8,14 @@ import json
 import subprocess
 import sys
 import tracemalloc
+from importlib.resources import files
 
 import pandas
 import pytest
 from bs4 import BeautifulSoup
+from jsonschema import Draft202012Validator
 
-from flopslib import Report, count, models
+from flopslib import Report, count, linear, models
 from flopslib.derivation.opcount import OTHER_KINDS
 from flopslib.layers import (
     Conv2d,
@@ -110,7 +112,7 @@ def test_a_path_that_is_none_names_what_there_is(report):
 
 @pytest.mark.parametrize("depth", [-1, 1.5, "1", True])
 def test_a_depth_that_is_none(report, depth):
-    for show in (report.groups, report.table):
+    for show in (report.groups, report.table, report.tree, report.csv, report.as_dict):
         with pytest.raises(ValueError, match="depth must be a non-negative integer, got"):
             show(depth)
 
@@ -128,6 +130,61 @@ def test_parameters_that_are_never_run_are_named():
     assert sum(row.parameters for row in report.rows) == 8
     assert "42 parameters are in layers that are kept and not run." in report.table().notes[0]
     assert "not run" not in count(Linear(3, 2), (1, 3)).table().notes[0]
+
+
+class Twice(Layer):
+    """A layer run twice with the same weights, and weights and a cost of its own around it."""
+
+    def __init__(self, layer):
+        self._set(layer=layer, spare=Linear(5, 7))
+
+    @property
+    def weights(self):
+        return {"scale": (3, 3)}
+
+    def flow(self, x, run):
+        return run("second", self.layer, run("first", self.layer, x))
+
+    def cost(self, input_shape, output_shape):
+        return linear(3, 3, bias=False)
+
+
+# 12 parameters, 9 of its own, 42 that are not run; 9 MACs each time and 9 of its own
+SHARING = Sequential(twice=Twice(Sequential(fc=Linear(3, 3), act=ReLU())), last=Linear(3, 2))
+
+
+@pytest.mark.parametrize("depth", [None, 0, 1, 2, 3, 9])
+def test_parts_make_up_the_total_at_any_depth(depth):
+    report = count(SHARING, (1, 3))
+    assert (report.parameters, report.macs) == (12 + 9 + 42 + 8, 9 + 9 + 9 + 6)
+    plain = report.as_dict(depth)
+    rows = list(csv.DictReader(io.StringIO(report.csv(depth))))
+    for name in ("macs", "flops", "exact_flops", "multiplications", "additions"):
+        assert sum(layer[name] for layer in plain["layers"]) == plain[name]
+        assert sum(int(row[name]) for row in rows) == plain[name]
+        assert report.to_frame(depth)[name].sum() == plain[name]
+    listed = sum(layer["parameters"] for layer in plain["layers"])
+    assert listed + plain["parameters_not_listed"] == report.parameters
+    # what is not run is inside what keeps it, and nowhere once that is taken apart
+    assert plain["parameters_not_listed"] == (0 if depth in (0, 1) else 42)
+    assert [row["path"] for row in rows] == [layer["path"] for layer in plain["layers"]]
+
+
+def test_parts_of_what_is_shared_or_costs_something_itself():
+    report = count(SHARING, (1, 3))
+    assert [(g.path, g.parameters, g.macs) for g in report.groups(2)] == [
+        ("twice.first", 12, 9), ("twice.second", 0, 9), ("twice", 9, 9), ("last", 8, 6),
+    ]  # fmt: skip
+    assert [g.path for g in report.groups(9)] == [row.path for row in report.rows]
+    assert [g.parameters for g in report.groups(1)] == [12 + 9 + 42, 8]
+    # 3 rows each: without the layer's own, no depth ever had more than 40
+    assert count(Sequential(*[Twice(Linear(3, 3))] * 14), (1, 3)).fitting_depth() == 1
+
+
+def test_a_group_says_how_many_layers_it_has():
+    assert "  1 layer  " in repr(count(Sequential(fc=Linear(3, 2)), (1, 3)).table(0))
+    assert "  1,156 layers  " in repr(count(models.gpt3(), (1, 4)).table(0))
+    assert repr(count(models.gpt3(), (1, 4)).groups(0)[0]).startswith("Sequential: 1,156 layers, ")
 
 
 def test_groups(report):
@@ -249,6 +306,84 @@ def test_as_json(report):
     assert plain["input_shape"] == [1, 1, 2, 2]
     assert [layer["path"] for layer in plain["layers"]] == [row.path for row in report.rows]
     assert plain["layers"][0]["derivation"].startswith("(9 multiplications")
+
+
+SCHEMA = json.loads((files("flopslib.report") / "report.schema.json").read_text())
+
+
+def written(report, depth=None):
+    return json.loads(json.dumps(report.as_dict(depth)))
+
+
+REAL = [
+    count(SMALL, (1, 1, 2, 2)),
+    count(SHARING, (1, 3)),
+    count(Linear(3, 2), (7, 3)),
+    count(Sequential(), (2, 3)),
+    count(models.resnet50(), (1, 3, 224, 224)),
+    count(models.gpt2_small(), (10**30, 5)),
+    count(models.llama_7b(causal=True, cache=9), (1, 1)),
+]
+
+
+@pytest.mark.parametrize("depth", [None, 0, 1, 3])
+@pytest.mark.parametrize("report", REAL, ids=lambda report: repr(report.model))
+def test_the_schema_describes_what_is_written(report, depth):
+    Draft202012Validator.check_schema(SCHEMA)
+    plain = written(report, depth)
+    Draft202012Validator(SCHEMA).validate(plain)
+    # it says that fields may be added, and has all that there are
+    assert list(plain) == list(SCHEMA["properties"]) == SCHEMA["required"]
+    fields = SCHEMA["$defs"]["layer"]
+    assert list(fields["properties"]) == fields["required"]
+    assert all(list(layer) == fields["required"] for layer in plain["layers"])
+    assert plain["schema_version"] == SCHEMA["properties"]["schema_version"]["const"]
+
+
+def described(schema):
+    nested = [*schema.get("properties", {}).values(), *schema.get("$defs", {}).values()]
+    yield from ((schema, "description" in schema), *(x for part in nested for x in described(part)))
+
+
+def test_the_schema_says_what_each_field_means():
+    kinds = SCHEMA["$defs"].values()
+    silent = [part for part, said in described(SCHEMA) if not said and part not in kinds]
+    assert silent == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"schema_version": 2},
+        {"macs": "96"},
+        {"macs": 1.5},
+        {"parameters": -1},
+        {"input_shape": [1, 0]},
+        {"other": {"comparisons": None}},
+        {"layers": [{}]},
+        {"depth": -1},
+    ],
+    ids=str,
+)
+def test_the_schema_refuses_what_is_wrong(report, change):
+    assert not Draft202012Validator(SCHEMA).is_valid(written(report) | change)
+
+
+def test_as_data_to_a_depth(report):
+    block = report.as_dict(1)["layers"][1]
+    assert (block["path"], block["type"], block["layer"]) == (
+        "block", "Residual", "Residual(Sequential(1 layer))",
+    )  # fmt: skip
+    assert (block["input_shape"], block["output_shape"]) == ((1, 2, 2, 2), (1, 2, 2, 2))
+    assert (block["exact_flops"], block["comparisons"], block["derivation"]) == (8, 8, None)
+    # a single layer keeps its derivation
+    assert report.as_dict(1)["layers"][3] == report.as_dict()["layers"][4]
+    assert (report.as_dict(1)["depth"], report.as_dict()["depth"]) == (1, None)
+    (whole,) = csv.DictReader(io.StringIO(report.csv(0)))
+    assert [whole[k] for k in ("path", "input_shape", "output_shape", "derivation")] == [
+        "Sequential", "1x1x2x2", "1x3", "",
+    ]  # fmt: skip
+    assert list(report.to_frame(1).index) == ["conv", "block", "flatten", "fc"]
 
 
 def test_as_tree():
