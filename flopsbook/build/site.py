@@ -2,10 +2,12 @@
 
     python -m flopsbook.build.site
 
-What is built is decided by the contents of the files, not by their times: when
-the library or the installed packages change, every notebook is run again; when
-only text changes, what its notebooks print is taken from the cache; when nothing
-changes, nothing is done.
+What is built is decided by the contents of the files, not by their times:
+
+- nothing changed: nothing is done;
+- text of chapters changed: Sphinx reads those chapters again and writes what depends on them;
+- anything else of the pages changed: every page is written anew, from the outputs in the cache;
+- the library, the book's code or the installed packages changed: every chapter is run again.
 """
 
 from __future__ import annotations
@@ -13,82 +15,143 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
+import os
 import shutil
-import subprocess
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 
-from flopsbook.build.kernels import environment
+from flopsbook.build.downloads import pages
+from flopsbook.build.execution import run_into_cache
+from flopsbook.build.kernels import warm
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "_build"
 STAMP = BUILD / "built-from.json"
-JUPYTER_BOOK = "from jupyter_book.cli.main import main; main()"
+CACHE = ".jupyter_cache"
+
+#: What the pages are made of, and what their numbers come from.
+PAGES = ("chapters/**/*", "index.md", "_config.yml", "_toc.yml", "flopsbook/build/**/*")
+NUMBERS = ("flopslib/**/*", "flopsbook/**/*", "pyproject.toml")
+INSTALLED = "the installed packages"
 
 
-def _digest(paths: Iterable[Path], *extra: str) -> str:
-    total = hashlib.sha256("\n".join(extra).encode())
-    for path in sorted(paths):
-        total.update(f"{path.relative_to(ROOT)}\n".encode())
-        total.update(hashlib.sha256(path.read_bytes()).digest())
-    return total.hexdigest()
-
-
-def _files(*patterns: str) -> list[Path]:
-    found = {path for pattern in patterns for path in ROOT.glob(pattern)}
-    return [path for path in found if path.is_file() and not _is_by_product(path)]
+def sources() -> dict[str, str]:
+    """Return a digest of everything that the pages come from, by its path."""
+    files = {path.relative_to(ROOT) for pattern in PAGES + NUMBERS for path in ROOT.glob(pattern)}
+    digests = {
+        path.as_posix(): hashlib.sha256((ROOT / path).read_bytes()).hexdigest()
+        for path in sorted(files)
+        if (ROOT / path).is_file() and not _is_by_product(path)
+    }
+    packages = (f"{p.name} {p.version}" for p in importlib.metadata.distributions())
+    installed = "\n".join([sys.version, *sorted(packages)])
+    return digests | {INSTALLED: hashlib.sha256(installed.encode()).hexdigest()}
 
 
 def _is_by_product(path: Path) -> bool:
     # caches, checkpoints and the like come and go without a change to the book
-    folders = path.relative_to(ROOT).parts
-    return "__pycache__" in folders or any(name.startswith(".") for name in folders)
-
-
-def sources() -> dict[str, str]:
-    """Return a digest of what the pages say, and one of what their numbers come from."""
-    installed = sorted(
-        f"{package.name} {package.version}" for package in importlib.metadata.distributions()
+    return any(name.startswith(".") or name in BY_PRODUCTS for name in path.parts) or any(
+        name.endswith(".egg-info") for name in path.parts
     )
-    texts = _files("chapters/**/*", "index.md", "_config.yml", "_toc.yml")
-    # what makes pages out of chapters is no part of what the chapters count
-    making = _files("flopsbook/build/**/*")
-    counting = set(_files("flopslib/**/*", "pyproject.toml")) - set(making)
+
+
+BY_PRODUCTS = frozenset({"__pycache__"})
+
+
+def built_from() -> dict[str, str]:
+    """Return the digests that the pages were built from; empty where there are none."""
+    if not STAMP.exists():
+        return {}
+    stored: dict[str, str] = json.loads(STAMP.read_text())
+    return stored
+
+
+def changed(before: dict[str, str], now: dict[str, str]) -> dict[str, str]:
+    """Return what differs, by its path: added, changed or removed.
+
+    >>> changed({"a": "1", "b": "1"}, {"b": "2", "c": "1"})
+    {'a': 'removed', 'b': 'changed', 'c': 'added'}
+    """
+    differing = sorted(name for name in before | now if before.get(name) != now.get(name))
     return {
-        "pages": _digest([*texts, *making]),
-        "numbers": _digest(counting, sys.version, *installed),
+        name: "added" if name not in before else "changed" if name in now else "removed"
+        for name in differing
     }
+
+
+def stale() -> list[str]:
+    """Return the files that differ from those that the pages were built from, and how.
+
+    Where there are no pages at all, that is said instead.
+    """
+    before = built_from()
+    if not before:
+        return ["the book has not been built"]
+    return [f"{name} ({how})" for name, how in changed(before, sources()).items()]
 
 
 def is_fresh() -> bool:
     """Whether the built pages are those of the present sources."""
-    return STAMP.exists() and json.loads(STAMP.read_text()) == sources()
+    return not stale()
+
+
+def _is_text(name: str) -> bool:
+    return name == "index.md" or (name.startswith("chapters/") and name.endswith((".ipynb", ".md")))
+
+
+def _is_number(name: str) -> bool:
+    ours = name.startswith(("flopslib/", "flopsbook/")) and not name.startswith("flopsbook/build/")
+    return ours or name in {"pyproject.toml", INSTALLED}
+
+
+def _make_room(differing: dict[str, str]) -> None:
+    """Remove what was built before and cannot be used any more."""
+    outdated = []
+    if not all(_is_text(name) and how == "changed" for name, how in differing.items()):
+        outdated += ["html", ".doctrees", "jupyter_execute"]
+    if any(map(_is_number, differing)):
+        outdated.append(CACHE)
+    for folder in outdated:
+        shutil.rmtree(BUILD / folder, ignore_errors=True)
 
 
 def build() -> int:
     """Bring the book up to date; return the exit code of the strict build."""
-    if is_fresh():
+    before, now = built_from(), sources()
+    differing = changed(before, now)
+    if not differing:
         print(f"the book is up to date: {BUILD / 'html' / 'index.html'}")
         return 0
-    now = sources()
-    before = json.loads(STAMP.read_text()) if STAMP.exists() else {}
     STAMP.unlink(missing_ok=True)
-    stale = ["html", ".doctrees", "jupyter_execute"]
-    if before.get("numbers") != now["numbers"]:
-        stale.append(".jupyter_cache")
-    for folder in stale:
-        shutil.rmtree(BUILD / folder, ignore_errors=True)
-    command = [sys.executable, "-c", JUPYTER_BOOK, "build", str(ROOT)]
-    status = subprocess.call(
-        [*command, "-W", "-n", "--keep-going"], cwd=ROOT, env=environment(BUILD)
-    )
+    _make_room(differing)
+    with warm(BUILD) as variables:
+        os.environ.update(variables)
+        run_into_cache(BUILD / CACHE, [p for p in pages().values() if p.suffix == ".ipynb"])
+        status = _write_pages()
     if status == 0 and not (BUILD / "html" / "index.html").exists():
         print("the build ended without an error and without pages", file=sys.stderr)
         return 1
     if status == 0:
         STAMP.write_text(json.dumps(now, indent=1) + "\n")
+        print(f"the book is in {BUILD / 'html' / 'index.html'}")
     return status
+
+
+def _write_pages() -> int:
+    """Let Jupyter Book and Sphinx build the pages, as strictly as they can."""
+    from jupyter_book.sphinx import build_sphinx  # slow to import, and not needed every time
+
+    status = build_sphinx(
+        ROOT,
+        BUILD / "html",
+        noconfig=True,
+        path_config=ROOT / "_config.yml",
+        confoverrides={"nitpicky": True, "latex_individualpages": False},
+        warningiserror=True,
+        keep_going=True,
+        jobs=os.cpu_count() or 1,
+    )
+    return status if isinstance(status, int) else 1
 
 
 if __name__ == "__main__":

@@ -44,10 +44,20 @@ def javascript(value: Any) -> str:
         return f"{int(value)}n"
     import sympy
 
-    numerator, denominator = sympy.fraction(sympy.together(sympy.cancel(value)))
+    numerator, denominator = value, sympy.S.One
+    if not _is_whole(value):
+        numerator, denominator = sympy.fraction(sympy.together(sympy.cancel(value)))
     if denominator == 1:
         return _written(_shortest(numerator))
     return f"q({_written(_shortest(numerator))}, {_written(denominator)})"
+
+
+def _is_whole(value: Any) -> bool:
+    """Return whether a formula is a polynomial with whole coefficients: nothing cancels in it."""
+    import sympy
+
+    numbers = value.atoms(sympy.Number)
+    return bool(value.is_polynomial() and all(number.is_Integer for number in numbers))
 
 
 def _shortest(expression: Any) -> Any:
@@ -118,11 +128,15 @@ def evaluate(code: str, sizes: Mapping[str, int]) -> int:
     ...
     ValueError: 2 does not divide 5
     """
+    return _evaluated(_read(code), sizes)
+
+
+@cache
+def _read(code: str) -> ast.expr:
     if re.search(r"(?<![\w.])\d+(?![\dn])", code):
         raise ValueError(f"a number without the n of a BigInt in {code!r}")
     # a literal of Python has no n at its end; `*` and `**` bind as they do in JavaScript
-    tree = ast.parse(re.sub(r"\b(\d+)n\b", r"\1", code), mode="eval")
-    return _evaluated(tree.body, sizes)
+    return ast.parse(re.sub(r"\b(\d+)n\b", r"\1", code), mode="eval").body
 
 
 def _evaluated(node: ast.expr, sizes: Mapping[str, int]) -> int:

@@ -1,0 +1,94 @@
+"""A process that has imported what chapters need, and forks a kernel whenever one is asked for.
+
+    python fork_server.py SOCKET
+
+It ends with its standard input. See :mod:`flopsbook.build.kernels`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import select
+import signal
+import socket
+import sys
+from pathlib import Path
+
+#: What takes long to import, and none of it our own.
+PRELOADED = (
+    "ipykernel.ipkernel",
+    "ipykernel.kernelapp",
+    "matplotlib.backends.backend_svg",
+    "matplotlib.figure",
+    "numpy",
+    "sympy",
+)
+
+
+def main(path: str) -> None:
+    """Wait for kernels to be asked for, until the standard input ends."""
+    listening = socket.socket(socket.AF_UNIX)
+    listening.bind(path)
+    listening.listen(64)
+    for name in PRELOADED:
+        importlib.import_module(name)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # whoever watches a kernel is not waited for
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    while True:
+        ready, _, _ = select.select([listening, sys.stdin], [], [])
+        if sys.stdin in ready:
+            return
+        client, _ = listening.accept()
+        if os.fork() == 0:
+            listening.close()
+            watch(client)
+            os._exit(0)
+        client.close()
+
+
+def watch(client: socket.socket) -> None:
+    """Fork a kernel as a client asks, pass its signals on, and tell it how the kernel ended."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    message, streams, _, _ = socket.recv_fds(client, 1 << 20, 3)
+    kernel = os.fork()
+    if kernel == 0:
+        become(json.loads(message), streams, client)
+    for stream in streams:
+        os.close(stream)
+    ended = os.pidfd_open(kernel)
+    while True:
+        ready, _, _ = select.select([client, ended], [], [])
+        if ended in ready:
+            _, status = os.waitpid(kernel, 0)
+            client.sendall(str(os.waitstatus_to_exitcode(status)).encode())
+            return
+        asked = client.recv(1)
+        os.kill(kernel, asked[0] if asked else signal.SIGKILL)  # a client that is gone: the end
+
+
+def become(asked: dict[str, object], streams: list[int], client: socket.socket) -> None:
+    """Turn this process into the kernel that was asked for."""
+    client.close()
+    os.setsid()
+    for own, given in enumerate(streams):
+        os.dup2(given, own)
+        os.close(given)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    os.environ.clear()
+    os.environ.update(asked["environment"])  # type: ignore[call-overload]
+    os.chdir(str(asked["folder"]))
+    alive = f"--IPKernelApp.parent_handle={os.getppid()}"  # it ends with the process that watches it
+    sys.argv = ["ipykernel_launcher", alive, *asked["arguments"]]  # type: ignore[misc]
+    sys.path[0] = str(asked["folder"])  # where the script was that started this process
+
+    from ipykernel.kernelapp import launch_new_instance
+
+    launch_new_instance()
+    sys.stdout.flush()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main(str(Path(sys.argv[1])))
