@@ -1,9 +1,23 @@
-"""The command ``flopslib``: count a model, explain a layer, list what there is.
+"""The command ``flopslib``: count a model, hold it against limits or against another one.
 
-flopslib count resnet50 --input 1,3,224,224
-flopslib count my_network.py:vgg16 --input 1,3,224,224
-flopslib explain conv2d 3 64 7 112 112 bias=False
-flopslib list
+::
+
+    flopslib count resnet50 --input 1,3,224,224
+    flopslib count my_network.py:vgg16 --input 1,3,224,224
+    flopslib count resnet50 --json > before.json
+    flopslib check resnet50 --max-macs 4.1G --max-parameters 25.6M
+    flopslib diff before.json resnet101
+    flopslib explain conv2d 3 64 7 112 112 bias=False
+    flopslib list
+
+What it returns to the shell, for scripts and continuous integration:
+
+- 0: done; every limit holds, or A and B are equal.
+- 1: a limit does not hold, or A and B differ.
+- 2: the call is wrong, such as an unknown model or a bad input; one line says what is.
+
+With ``--json``, every command says in ``schema_version`` which version of its fields it writes.
+``report.schema.json`` in ``flopslib.report`` describes what ``flopslib count`` writes.
 """
 
 from __future__ import annotations
@@ -23,16 +37,38 @@ from flopslib.derivation.rendering import text
 from flopslib.derivation.steps import Derivation
 from flopslib.layers.layer import Layer
 from flopslib.models.model_list import build, catalogue, find, nearest
+from flopslib.report.comparing import FIGURES, Comparison, Limit, Table, limit, saved
 from flopslib.report.report import Report, count
-from flopslib.report.views import COLUMNS
+from flopslib.report.views import COLUMNS, SCHEMA_VERSION
 
 __all__ = ["main"]
 
 #: Columns in the order in which a narrow terminal does without them.
-DISPENSABLE = ("one output × outputs", "exact FLOPs", "type", "output", "FLOPs", "about", "input")
+DISPENSABLE = (
+    *("one output × outputs", "exact FLOPs", "type", "output", "FLOPs", "about", "input"),
+    *("other operations", "in A", "in B", "percent"),
+)
 
 #: How wide a text that may be broken has to be at least.
 BREAKABLE = 24
+
+EXIT_CODES = """\
+exit codes:
+  0  done; every limit holds, or A and B are equal
+  1  a limit does not hold, or A and B differ
+  2  the call is wrong, such as an unknown model or a bad input; one line says what is
+"""
+
+FORMATS = {
+    "tree": "draw the model as a tree",
+    "markdown": "write a table for Markdown",
+    "csv": "write a table for a spreadsheet",
+    "json": "write everything for another program",
+    "latex": "write it for LaTeX",
+}
+
+MODEL = "a name from `flopslib list`, or your own: file.py:function"
+SAVED = "or a report saved with `flopslib count MODEL --json`: file.json"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -42,6 +78,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     linear: each output element 3 multiplications, 3 additions; output elements 1 × 2 = 2
     total: 6 multiplications, 6 additions; 6 MACs, 12 FLOPs (12 exactly)
     0
+    >>> main(["check", "resnet50", "--max-macs", "4G"])
+    MACs: 4,089,184,256, at most 4,000,000,000 allowed: exceeded by 89,184,256
+    1
     """
     given = _parser().parse_args(arguments)
     for stream in (sys.stdout, sys.stderr):
@@ -55,74 +94,157 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ValueError, TypeError, OSError) as error:
         print(f"flopslib: {error}", file=sys.stderr)
         return 2
-    return 0
+    return int(given.status)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="flopslib", description="Count what a neural network costs, exactly."
+        prog="flopslib",
+        description="Count what a neural network costs, exactly.",
+        epilog=EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"flopslib {__version__}")
-    commands = parser.add_subparsers(required=True, metavar="command")
+    # a command sets another status before it prints, so that it stands if nobody reads on
+    parser.set_defaults(run=lambda given: parser.print_help(), status=0)
+    commands = parser.add_subparsers(metavar="command")
+    for enrol in (_offer_count, _offer_check, _offer_diff, _offer_explain, _offer_list):
+        enrol(commands)
+    return parser
 
-    counting = commands.add_parser("count", help="count a model, layer by layer")
+
+def _offer_count(commands: Any) -> None:
+    counting = _command(commands, "count", _count, "count a model, layer by layer")
+    counting.add_argument("model", help=MODEL)
+    _take_input(counting)
     counting.add_argument(
-        "model", help="a name from `flopslib list`, or your own: file.py:function"
+        "--depth", type=_depth, metavar="N", help="how deep to go; 0 is the total alone"
     )
-    counting.add_argument("--input", help="the shape of the input, such as 1,3,224,224")
-    counting.add_argument("--depth", type=int, help="how deep to go; 0 is the total alone")
     counting.add_argument("--all", action="store_true", help="a row for every layer")
-    counting.add_argument(
-        "--option", "-o", action="append", default=[], metavar="NAME=VALUE",
-        help="an option of the model, such as num_classes=10",
-    )  # fmt: skip
-    shown = counting.add_mutually_exclusive_group()
-    for kind in ("tree", "markdown", "csv", "json"):
-        shown.add_argument(f"--{kind}", dest="shown", action="store_const", const=kind)
-    counting.set_defaults(run=_count)
+    _take_formats(counting, "tree", "markdown", "csv", "json")
 
-    explaining = commands.add_parser("explain", help="show how a layer's cost is derived")
+
+def _offer_check(commands: Any) -> None:
+    checking = _command(commands, "check", _check, "check that a model stays within limits")
+    checking.add_argument("model", help=f"{MODEL}; {SAVED}")
+    _take_input(checking)
+    for figure, name in FIGURES.items():
+        checking.add_argument(
+            _limit_option(figure), metavar="N", help=f"how many {name} are allowed, such as 4.1G"
+        )
+    _take_formats(checking, "json")
+
+
+def _offer_diff(commands: Any) -> None:
+    comparing = _command(
+        commands, "diff", _diff, "show where two models A and B differ",
+        "To compare a model with options, save its report first.",
+    )  # fmt: skip
+    for name in ("a", "b"):
+        comparing.add_argument(name, metavar=name.upper(), help=f"{MODEL}; {SAVED}")
+    comparing.add_argument(
+        "--input", action="append", default=[], metavar="SHAPE",
+        help="the shape of the input of both; given twice, that of A and that of B",
+    )  # fmt: skip
+    _take_formats(comparing, "json")
+
+
+def _offer_explain(commands: Any) -> None:
+    explaining = _command(commands, "explain", _explain, "show how a layer's cost is derived")
     explaining.add_argument("layer", help="a cost function, such as conv2d")
     explaining.add_argument(
         "sizes", nargs="*", help="its arguments, in order or by name; what is left out is a letter"
     )
-    shown = explaining.add_mutually_exclusive_group()
-    for kind in ("latex", "json"):
-        shown.add_argument(f"--{kind}", dest="shown", action="store_const", const=kind)
-    explaining.set_defaults(run=_explain)
+    _take_formats(explaining, "latex", "json")
 
-    listing = commands.add_parser("list", help="list the models and the layers")
-    shown = listing.add_mutually_exclusive_group()
-    for kind in ("csv", "json"):
-        shown.add_argument(f"--{kind}", dest="shown", action="store_const", const=kind)
-    listing.set_defaults(run=_list)
-    return parser
+
+def _offer_list(commands: Any) -> None:
+    _take_formats(
+        _command(commands, "list", _list, "list the models and the layers"), "csv", "json"
+    )
+
+
+def _command(
+    commands: Any, name: str, run: Callable[[argparse.Namespace], None], about: str, more: str = ""
+) -> argparse.ArgumentParser:
+    command: argparse.ArgumentParser = commands.add_parser(
+        name,
+        help=about,
+        description=f"{about[0].upper()}{about[1:]}. {more}".strip(),
+        epilog=EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.set_defaults(run=run)
+    return command
+
+
+def _take_input(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--input", metavar="SHAPE", help="the shape of the input, such as 1,3,224,224"
+    )
+    command.add_argument(
+        "--option", "-o", action="append", default=[], metavar="NAME=VALUE",
+        help="an option of the model, such as num_classes=10",
+    )  # fmt: skip
+
+
+def _take_formats(command: argparse.ArgumentParser, *kinds: str) -> None:
+    shown = command.add_mutually_exclusive_group()
+    for kind in kinds:
+        shown.add_argument(
+            f"--{kind}", dest="shown", action="store_const", const=kind, help=FORMATS[kind]
+        )
+
+
+def _depth(written: str) -> int:
+    try:
+        return int(written)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"must be a whole number of 0 or more, got {written!r}"
+        ) from None
+
+
+def _print_json(plain: Mapping[str, Any]) -> None:
+    print(json.dumps(plain, indent=1, ensure_ascii=False))
 
 
 # --- count -----------------------------------------------------------------
 
 
 def _count(given: argparse.Namespace) -> None:
-    options = dict(_named(option) for option in given.option)
-    report = _counted(given.model, given.input, options)
+    _check_depth(given)
+    report = _counted(given.model, given.input, _options(given))
     if given.shown == "json":
-        print(json.dumps(report.as_dict(), indent=1, ensure_ascii=False))
+        _print_json(report.as_dict(given.depth))
     elif given.shown == "csv":
-        print(report.csv(), end="")
+        print(report.csv(given.depth), end="")
     elif given.shown == "markdown":
-        print(report.markdown(_depth(given, report)))
+        print(report.markdown(_table_depth(given, report)))
     elif given.shown == "tree":
         print(report.tree(given.depth))
     else:
-        _show(report, _depth(given, report))
+        _show(report, _table_depth(given, report))
 
 
-def _depth(given: argparse.Namespace, report: Report) -> int | None:
+def _check_depth(given: argparse.Namespace) -> None:
     if given.depth is not None and given.depth < 0:
         raise ValueError(f"--depth must be 0 or more, got {given.depth}")
+    if given.depth is not None and given.all:
+        raise ValueError(
+            f"--depth {given.depth} and --all contradict each other: give one of them, "
+            f"as --all goes down to every layer"
+        )
+
+
+def _table_depth(given: argparse.Namespace, report: Report) -> int | None:
     if given.all or given.depth is not None:
         return None if given.all else int(given.depth)
     return report.fitting_depth()
+
+
+def _options(given: argparse.Namespace) -> dict[str, Any]:
+    return dict(_named(option) for option in given.option)
 
 
 def _counted(name: str, shape: str | None, options: Mapping[str, Any]) -> Report:
@@ -177,9 +299,9 @@ def _shape(written: str) -> tuple[int, ...]:
     >>> _shape("1,3,224,224"), _shape("1x2048")
     ((1, 3, 224, 224), (1, 2048))
     """
-    sides = written.strip("()[] ").replace("x", ",").replace("×", ",").split(",")
+    sides = written.strip("()[] ").removesuffix(",").replace("x", ",").replace("×", ",").split(",")
     try:
-        return tuple(int(side) for side in sides if side.strip())
+        return tuple(map(int, sides))
     except ValueError:
         raise ValueError(f"--input must be integers such as 1,3,224,224, got {written!r}") from None
 
@@ -264,6 +386,120 @@ def _fitting(widths: Mapping[str, int], room: int) -> list[str]:
     return kept
 
 
+# --- check -----------------------------------------------------------------
+
+
+def _check(given: argparse.Namespace) -> None:
+    most = _limits(given)
+    report = _checked_report(given)
+    limits = [Limit(figure, report[figure], most[figure]) for figure in most]
+    given.status = 0 if all(one.holds for one in limits) else 1
+    if given.shown == "json":
+        about = {key: report[key] for key in ("model", "input_shape")}
+        found = {"holds": not given.status, "limits": [one.as_dict() for one in limits]}
+        _print_json({"schema_version": SCHEMA_VERSION, "name": given.model} | about | found)
+    else:
+        print(*limits, sep="\n")
+
+
+def _limit_option(figure: str) -> str:
+    return f"--max-{figure.replace('_', '-')}"
+
+
+def _limits(given: argparse.Namespace) -> dict[str, int]:
+    written = {figure: getattr(given, f"max_{figure}") for figure in FIGURES}
+    most = {
+        figure: limit(_limit_option(figure), of) for figure, of in written.items() if of is not None
+    }
+    if not most:
+        *options, last = map(_limit_option, FIGURES)
+        raise ValueError(
+            f"no limit is given for {given.model}: give {', '.join(options)} or {last}, "
+            f"such as --max-macs 4.1G"
+        )
+    return most
+
+
+def _checked_report(given: argparse.Namespace) -> Mapping[str, Any]:
+    if not _is_saved(given.model):
+        return _counted(given.model, given.input, _options(given)).as_dict()
+    _refuse_for_saved(given.model, "--input", given.input)
+    _refuse_for_saved(given.model, "--option", *given.option)
+    return saved(given.model)
+
+
+def _is_saved(name: str) -> bool:
+    return name.endswith(".json")
+
+
+def _refuse_for_saved(name: str, argument: str, *given: str | None) -> None:
+    """Refuse an argument that a saved report cannot follow."""
+    for value in given:
+        if value is not None:
+            raise ValueError(
+                f"{argument} must be left out for {name}, which is counted already, got {value!r}"
+            )
+
+
+# --- diff ------------------------------------------------------------------
+
+
+def _diff(given: argparse.Namespace) -> None:
+    found = _compared([given.a, given.b], given.input)
+    given.status = 0 if found.equal else 1
+    if given.shown == "json":
+        _print_json(found.as_dict())
+    elif sys.stdout.isatty():
+        _show_comparison(found)
+    else:
+        print(found)
+
+
+def _compared(names: list[str], inputs: list[str]) -> Comparison:
+    shapes = _shapes(names, inputs)
+    kept = [saved(name) if _is_saved(name) else None for name in names]
+    # a model is taken apart as far as the report that it is compared with
+    depth = next((report["depth"] for report in kept if report), None)
+    a, b = (
+        report or _counted(name, shape, {}).as_dict(depth)
+        for name, shape, report in zip(names, shapes, kept, strict=True)
+    )
+    return Comparison(names[0], a, names[1], b)
+
+
+def _shapes(names: list[str], inputs: list[str]) -> list[str | None]:
+    """Return the input of each model, None where it has its own.
+
+    >>> _shapes(["resnet18", "resnet34"], ["1,3,64,64"])
+    ['1,3,64,64', '1,3,64,64']
+    >>> _shapes(["before.json", "resnet34"], ["1,3,64,64"])
+    [None, '1,3,64,64']
+    """
+    if len(inputs) > 2:
+        raise ValueError(
+            f"--input must be given once for both or twice, for A and for B, "
+            f"got it {len(inputs)} times: {', '.join(inputs)}"
+        )
+    if len(inputs) == 1 and not all(map(_is_saved, names)):
+        return [None if _is_saved(name) else inputs[0] for name in names]
+    for name, shape in zip(names, inputs, strict=False):
+        if _is_saved(name):
+            _refuse_for_saved(name, "--input", shape)
+    return [*inputs] if inputs else [None, None]
+
+
+def _show_comparison(found: Comparison) -> None:
+    print(*found.inputs, sep="\n")
+    _show_table(found.totals_table)
+    print(found.summary)
+    if found.layers:
+        _show_table(found.layers_table)
+
+
+def _show_table(table: Table) -> None:
+    _terminal_table(table.header, table.rows, table.figures)
+
+
 # --- explain ---------------------------------------------------------------
 
 
@@ -282,7 +518,7 @@ def _explain(given: argparse.Namespace) -> None:
     if given.shown == "latex":
         print(derivation.latex())
     elif given.shown == "json":
-        print(json.dumps(_figures(derivation), indent=1, ensure_ascii=False))
+        _print_json(_figures(derivation))
     else:
         print(derivation)
 
@@ -320,7 +556,8 @@ def _figures(derivation: Derivation) -> dict[str, Any]:
         }
         for step in derivation.steps
     ]
-    return {"name": derivation.name, **total, **sums, "steps": steps}
+    about = {"schema_version": SCHEMA_VERSION, "name": derivation.name}
+    return {**about, **total, **sums, "steps": steps}
 
 
 def _plain(value: Any) -> int | str:
@@ -334,7 +571,7 @@ def _list(given: argparse.Namespace) -> None:
     rows = [_listed(name) for name in catalogue()]
     layers = [{"name": name, "arguments": list(c.sizes)} for name, c in registered().items()]
     if given.shown == "json":
-        print(json.dumps({"models": rows, "layers": layers}, indent=1, ensure_ascii=False))
+        _print_json({"schema_version": SCHEMA_VERSION, "models": rows, "layers": layers})
     elif given.shown == "csv":
         writer = csv.DictWriter(sys.stdout, list(rows[0]), lineterminator="\n")
         writer.writeheader()
