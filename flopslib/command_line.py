@@ -468,12 +468,12 @@ def _compared(names: list[str], inputs: list[str]) -> Comparison:
 
 
 def _shapes(names: list[str], inputs: list[str]) -> list[str | None]:
-    """Return the input of each model, None where it has its own.
+    """Return the input of each; that of a saved report is not asked for.
 
     >>> _shapes(["resnet18", "resnet34"], ["1,3,64,64"])
     ['1,3,64,64', '1,3,64,64']
-    >>> _shapes(["before.json", "resnet34"], ["1,3,64,64"])
-    [None, '1,3,64,64']
+    >>> _shapes(["resnet18", "resnet34"], [])
+    [None, None]
     """
     if len(inputs) > 2:
         raise ValueError(
@@ -481,7 +481,7 @@ def _shapes(names: list[str], inputs: list[str]) -> list[str | None]:
             f"got it {len(inputs)} times: {', '.join(inputs)}"
         )
     if len(inputs) == 1 and not all(map(_is_saved, names)):
-        return [None if _is_saved(name) else inputs[0] for name in names]
+        return [*inputs, *inputs]
     for name, shape in zip(names, inputs, strict=False):
         if _is_saved(name):
             _refuse_for_saved(name, "--input", shape)

@@ -199,8 +199,11 @@ def signed_text(number: int) -> str:
     >>> signed_text(1234), signed_text(-1234), signed_text(0)
     ('+1,234', '-1,234', '0')
     """
-    sign = "+" if number > 0 else "-" if number < 0 else ""
-    return f"{sign}{text(abs(number))}"
+    return f"{_sign(number)}{text(abs(number))}"
+
+
+def _sign(number: int) -> str:
+    return "+" if number > 0 else "-" if number < 0 else ""
 
 
 @dataclass(frozen=True)
@@ -246,10 +249,10 @@ class Total:
         """
         if self._tenths is None:
             return ""
-        sign = "+" if self.difference > 0 else "-" if self.difference < 0 else ""
         whole, tenth = divmod(abs(self._tenths), 10)
         small = self.difference and not self._tenths
-        return f"{sign}<0.1{SPACE}%" if small else f"{sign}{text(whole)}.{tenth}{SPACE}%"
+        size = "<0.1" if small else f"{text(whole)}.{tenth}"
+        return f"{_sign(self.difference)}{size}{SPACE}%"
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as plain values, for JSON."""

@@ -508,23 +508,69 @@ def test_reports_that_were_saved_to_a_depth(run, save):
     assert "got every layer in" in run("diff", every, one)[2]
 
 
-def test_paths_that_are_there_twice(run, tmp_path):
+ODD = """
+from flopslib import linear
+from flopslib.layers import Layer, Linear, ReLU, Sequential
+class Both(Layer):
+    def __init__(self, inner, n): self._set(inner=inner, n=n)
+    def flow(self, x, run): return run('', self.inner, x)
+    def cost(self, x, y): return linear(self.n, 2)
+class Kept(Layer):
+    def __init__(self, n): self._set(used=Linear(2, 2), spare=Linear(n, n))
+    def flow(self, x, run): return run('used', self.used, x)
+def both(n=2): return Both(Both(Sequential(fc=Linear(2, 2)), n), 2)
+def another(): return both(3)
+def kept(n=5): return Kept(n)
+def kept_more(): return kept(6)
+def named(): return Sequential(fc=Linear(2, 2))
+def renamed(): return Sequential(head=Linear(2, 2))
+"""
+
+
+@pytest.fixture
+def odd(run, tmp_path):
     file = tmp_path / "odd.py"
-    file.write_text(
-        "from flopslib import linear\n"
-        "from flopslib.layers import Layer, Linear, Sequential\n"
-        "class Both(Layer):\n"
-        "    def __init__(self, inner): self._set(inner=inner)\n"
-        "    def flow(self, x, run): return run('', self.inner, x)\n"
-        "    def cost(self, x, y): return linear(2, 2)\n"
-        "def net(): return Both(Both(Sequential(fc=Linear(2, 2))))\n"
-        "def other(): return Both(Both(Sequential(fc=Linear(2, 2, bias=False))))\n"
-    )
-    words = [f"{file}:net", f"{file}:other", "--input", "1,2"]
-    plain = json.loads(run("count", *words[:1], *words[2:], "--json")[1])
-    assert [layer["path"] for layer in plain["layers"]] == ["fc", "Both", "Both"]
-    plain = json.loads(run("diff", *words, "--json")[1])
-    assert [(layer["path"], layer["change"]) for layer in plain["layers"]] == [("fc", "differs")]
+    file.write_text(ODD)
+
+    def call(a, b):
+        status, out, _ = run("diff", f"{file}:{a}", f"{file}:{b}", "--input", "1,2", "--json")
+        plain = json.loads(out)
+        assert plain["equal"] == (status == 0)
+        changes = [(layer["path"], layer["change"]) for layer in plain["layers"]]
+        return status, plain["totals"]["parameters"]["difference"], changes
+
+    return call
+
+
+def test_paths_that_are_there_twice(odd):
+    # the inner one costs more, and the outer one says what is in it
+    assert odd("both", "another") == (1, 0, [("Both", "differs"), ("Both", "differs")])
+    assert odd("both", "both") == (0, 0, [])
+
+
+def test_only_the_total_differs(odd):
+    assert odd("kept", "kept_more") == (1, 42 - 30, [])
+
+
+def test_only_a_name_differs(odd):
+    assert odd("named", "renamed") == (1, 0, [("fc", "removed"), ("head", "added")])
+
+
+def test_what_makes_a_layer_another_one(run, save):
+    file = Path(save("kept.json", "alexnet"))
+    plain = json.loads(file.read_text())
+    for name, value in plain["layers"][0].items():
+        plain["layers"][0][name] = [9] if name.endswith("shape") else 9 if name in NUMBERS else "9"
+        file.write_text(json.dumps(plain))
+        # a derivation may be put in other words
+        assert run("diff", str(file), "alexnet")[0] == (0 if name == "derivation" else 1), name
+        plain["layers"][0][name] = value
+
+
+NUMBERS = {
+    *("parameters", "macs", "flops", "exact_flops", "multiplications", "additions"),
+    *("comparisons", "divisions", "exponentials", "square_roots", "erfs"),
+}
 
 
 SPOILT = {

@@ -181,6 +181,21 @@ def test_parts_of_what_is_shared_or_costs_something_itself():
     assert count(Sequential(*[Twice(Linear(3, 3))] * 14), (1, 3)).fitting_depth() == 1
 
 
+def test_a_layer_that_runs_nothing_has_what_it_keeps():
+    class Idle(Layer):
+        weights = {"scale": (3, 3)}  # noqa: RUF012
+
+        def __init__(self):
+            self._set(spare=Linear(5, 7))
+
+        def flow(self, x, run):
+            return x
+
+    report = count(Idle(), (1, 3))
+    assert [part.parameters for part in report.groups(0)] == [report.parameters] == [9 + 42]
+    assert [row.parameters for row in report.rows] == [9]
+
+
 def test_a_group_says_how_many_layers_it_has():
     assert "  1 layer  " in repr(count(Sequential(fc=Linear(3, 2)), (1, 3)).table(0))
     assert "  1,156 layers  " in repr(count(models.gpt3(), (1, 4)).table(0))
