@@ -1,20 +1,25 @@
 """What a whole run did, for the page "How this book is checked".
 
-A run of all the tests may do more than the page says, never less. With --record it
-stores what it did (`make record`).
+A run of all the tests may do more than the page says, never less; what it skipped because a
+program is missing, it names. With --record it stores what it did (`make record`), unless it
+skipped something.
 """
 
 import json
 import tomllib
+from collections import Counter
 from pathlib import Path
 
+import needs
 import pytest
-from witnesses import NOTEBOOKS, PASSED, SEEN, shortfalls
+from witnesses import NOTEBOOKS, PASSED, SEEN, shortfalls, unchecked
 
 from flopsbook import checked
 
 MUTANTS = Path(__file__).parent / "library" / "mutants"
-MISSING = pytest.StashKey[list]()
+PAGE = '"How this book is checked"'
+FAULTS = pytest.StashKey[list]()
+LEFT_OUT = pytest.StashKey[list]()
 
 
 def pytest_addoption(parser):
@@ -36,6 +41,16 @@ class Counted:
 
 def pytest_configure(config):
     config.pluginmanager.register(Counted())
+    config.pluginmanager.register(needs)
+
+
+@pytest.fixture(scope="session")
+def fresh_pages():
+    """See that the built pages are those of the present sources; say which files differ."""
+    from flopsbook.build.site import stale
+
+    if differing := stale():
+        pytest.fail(needs.make_book(differing), pytrace=False)
 
 
 def is_whole(config):
@@ -44,16 +59,40 @@ def is_whole(config):
     return config.args == config.getini("testpaths") and not chosen and not options.collectonly
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node):
+    """Add what one of several processes has compared (pytest-xdist)."""
+    SEEN.update(getattr(node, "workeroutput", {}).get("seen", {}))
+
+
 def pytest_sessionfinish(session, exitstatus):
-    if exitstatus or not is_whole(session.config):
-        return
-    if session.config.option.record:
-        checked.record(compared=SEEN, passed=PASSED, notebooks=len(NOTEBOOKS), mutants=mutants())
-        return
-    missing = shortfalls(checked.stored(), SEEN, PASSED)
-    session.config.stash[MISSING] = missing
-    if missing:
-        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+    config = session.config
+    if hasattr(config, "workeroutput"):  # this is one of several processes
+        config.workeroutput["seen"] = dict(SEEN)
+    elif not exitstatus and is_whole(config):
+        faults = record() if config.option.record else compare(config)
+        config.stash[FAULTS] = faults
+        if faults:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def record():
+    """Store what a run did, or return why not."""
+    if number := needs.SKIPS.total():
+        return [f"nothing was recorded, because {needs.tests(number)} skipped"]
+    checked.record(compared=SEEN, passed=PASSED, notebooks=len(NOTEBOOKS), mutants=mutants())
+    return []
+
+
+def compare(config):
+    """Return how a run falls short of the page; note what it skipped for want of a program."""
+    skipped = Counter()
+    for (_, _, path), number in needs.SKIPS.items():
+        skipped[checked.kind_of_test(path)] += number
+    claims = checked.stored()
+    config.stash[LEFT_OUT] = unchecked(claims, PASSED, skipped)
+    missing = shortfalls(claims, SEEN, PASSED, skipped)
+    return [f"{PAGE} claims more than this run did: {line}" for line in missing]
 
 
 def mutants():
@@ -64,7 +103,9 @@ def mutants():
 
 
 def pytest_terminal_summary(terminalreporter, config):
-    for line in config.stash.get(MISSING, []):
+    if left_out := config.stash.get(LEFT_OUT, []):
         terminalreporter.write_line(
-            f'FAILED: "How this book is checked" claims more than this run did: {line}', red=True
+            f"This run did not check all that {PAGE} claims: {'; '.join(left_out)}", yellow=True
         )
+    for line in config.stash.get(FAULTS, []):
+        terminalreporter.write_line(f"FAILED: {line}", red=True)

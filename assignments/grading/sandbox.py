@@ -283,6 +283,27 @@ def forbid_namespaces() -> tuple[str, ...]:
     return ()
 
 
+def trouble() -> str | None:
+    """Return why the walls cannot be put up on this machine, or None where they can.
+
+    Whether they hold, and whether anything works behind them, is not asked: see `check`.
+    """
+    program = shutil.which("bwrap")
+    if program is None:
+        return "was not found"
+    trial = Sandbox()
+    become = f"import os; os.setgid({trial.user}); os.setuid({trial.user})" if trial.user else ""
+    command = [program, *trial._walls(flopslib=True), *interpreter(), "-c", become]
+    try:
+        done = subprocess.run(command, env={}, cwd="/", capture_output=True, text=True, timeout=60)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return f"could not start: {error}"
+    if done.returncode == 0:
+        return None
+    said = done.stderr.strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
+    return f"could not start: {said[0]}"
+
+
 def check() -> None:
     """Build one sandbox, and see that it holds.
 

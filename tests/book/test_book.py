@@ -12,15 +12,16 @@ import sympy
 import yaml
 from bs4 import BeautifulSoup
 
-from flopsbook.build import build
+from flopsbook.build import site
 from flopsbook.exercises import catalogue
 from flopsbook.quotes import Quotation, claims
 from flopslib import formula, registered
 from flopslib.derivation.rendering import terms_latex, text
 from flopslib.notation import TABLE
 
-ROOT = build.ROOT
-PAGES = build.BUILD / "html"
+ROOT = site.ROOT
+PAGES = site.BUILD / "html"
+pytestmark = pytest.mark.usefixtures("fresh_pages")
 
 
 def toc():
@@ -29,12 +30,8 @@ def toc():
     return [contents["root"], *files]
 
 
-every_page = pytest.mark.parametrize("page", toc())
-
-
-@pytest.fixture(scope="module", autouse=True)
-def fresh():
-    assert build.is_fresh(), "the pages are not those of the present sources: run make book"
+# not "page", which is a browser's page for pytest-playwright
+every_page = pytest.mark.parametrize("path", toc())
 
 
 @cache
@@ -59,8 +56,8 @@ def test_nothing_else_is_published():
 
 
 @every_page
-def test_the_page_has_text_and_no_error(page):
-    document = soup(page)
+def test_the_page_has_text_and_no_error(path):
+    document = soup(path)
     assert len(document.find("article").get_text()) > 300
     assert document.find("h1")
     assert not document.select(".system-message, .problematic, .error")
@@ -68,18 +65,18 @@ def test_the_page_has_text_and_no_error(page):
 
 
 @every_page
-def test_the_page_asks_nobody_else(page):
-    for tag in soup(page).find_all(["script", "link", "img", "iframe", "source"]):
+def test_the_page_asks_nobody_else(path):
+    for tag in soup(path).find_all(["script", "link", "img", "iframe", "source"]):
         for attribute in ("src", "href"):
             assert not re.match(r"(https?:)?//", tag.get(attribute) or ""), tag
-    scripts = " ".join(tag.get_text() for tag in soup(page).find_all("script"))
+    scripts = " ".join(tag.get_text() for tag in soup(path).find_all("script"))
     assert not re.search(r"https?://", scripts)
 
 
 @every_page
-def test_what_the_page_loads_is_there(page):
-    folder = (PAGES / page).parent
-    for tag in soup(page).find_all(["script", "link", "img"]):
+def test_what_the_page_loads_is_there(path):
+    folder = (PAGES / path).parent
+    for tag in soup(path).find_all(["script", "link", "img"]):
         target = (tag.get("src") or tag.get("href") or "").partition("?")[0].partition("#")[0]
         if target and not target.startswith("data:"):
             assert (folder / target).exists(), tag
@@ -90,31 +87,31 @@ MOST_BYTES = 500_000
 
 
 @every_page
-def test_the_first_page_is_light(page):
-    document = soup(page)
-    folder = (PAGES / page).parent
+def test_the_first_page_is_light(path):
+    document = soup(path)
+    folder = (PAGES / path).parent
     named = {tag.get("src") or tag.get("href") for tag in document.select("script[src], img[src]")}
     named |= {tag["href"] for tag in document.select("link[rel~=stylesheet], link[rel~=icon]")}
-    files = [PAGES / f"{page}.html", *(folder / name.partition("?")[0] for name in named)]
+    files = [PAGES / f"{path}.html", *(folder / name.partition("?")[0] for name in named)]
     if document.select(".katex"):  # each of the fonts that a formula may need
         files += (PAGES / "_static" / "katex" / "fonts").iterdir()
     assert sum(len(gzip.compress(file.read_bytes())) for file in files) < MOST_BYTES
 
 
 @every_page
-def test_every_formula_is_typeset(page):
-    formulas = soup(page).select(".math")
+def test_every_formula_is_typeset(path):
+    formulas = soup(path).select(".math")
     assert all(formula.select_one(".katex .katex-html") for formula in formulas)
-    assert not soup(page).select(".katex-error, mjx-container")
-    text = " ".join(part.get_text() for part in soup(page).select("article p, article td"))
+    assert not soup(path).select(".katex-error, mjx-container")
+    text = " ".join(part.get_text() for part in soup(path).select("article p, article td"))
     assert not re.search(r"\\\(|\\\[|\$\$", text)
 
 
 @every_page
-def test_the_page_describes_itself(page):
-    described = soup(page).select_one('meta[name="description"]')["content"]
+def test_the_page_describes_itself(path):
+    described = soup(path).select_one('meta[name="description"]')["content"]
     assert 40 < len(described) <= 200
-    assert len(soup(page).title.get_text()) > 10
+    assert len(soup(path).title.get_text()) > 10
 
 
 def test_no_two_pages_have_one_title_or_description():
@@ -278,35 +275,49 @@ def test_prose_and_glue_left_nothing_unresolved():
         assert "{doc" not in text
 
 
-def test_a_change_of_what_makes_pages_runs_no_notebook_again(tmp_path, monkeypatch):
-    monkeypatch.setattr(build, "ROOT", tmp_path)
-    (tmp_path / "flopslib" / "book" / "templates").mkdir(parents=True)
-    (tmp_path / "flopslib" / "book" / "templates" / "layout.html").write_text("one")
-    one = build.sources()
-    (tmp_path / "flopslib" / "book" / "templates" / "layout.html").write_text("another")
-    two = build.sources()
-    assert one["numbers"] == two["numbers"]
-    assert one["pages"] != two["pages"]
+@pytest.mark.parametrize(
+    ("file", "runs"),
+    [
+        ("flopslib/costs.py", True),
+        ("flopsbook/figures/charts.py", True),
+        ("pyproject.toml", True),
+        ("flopsbook/build/templates/layout.html", False),
+        ("chapters/linear.ipynb", False),
+        ("index.md", False),
+    ],
+)
+def test_only_a_change_of_what_counts_runs_every_notebook_again(file, runs, tmp_path, monkeypatch):
+    monkeypatch.setattr(site, "BUILD", tmp_path)
+    outputs = tmp_path / site.CACHE
+    outputs.mkdir()
+    site._make_room({file: "changed"})
+    assert outputs.exists() != runs
 
 
-def test_a_change_of_the_library_makes_the_pages_stale(tmp_path, monkeypatch):
-    before = build.sources()
-    monkeypatch.setattr(build, "ROOT", tmp_path)
-    (tmp_path / "flopslib").mkdir()
-    (tmp_path / "flopslib" / "costs.py").write_text("a + b")
-    (tmp_path / "index.md").write_text("words")
-    one = build.sources()
-    (tmp_path / "flopslib" / "costs.py").write_text("a - b")
-    two = build.sources()
-    assert one["numbers"] != two["numbers"]
-    assert one["pages"] == two["pages"]
-    (tmp_path / "flopslib" / ".cache").mkdir()
-    (tmp_path / "flopslib" / ".cache" / "by-product").write_text("x")
-    assert build.sources() == two
-    (tmp_path / "index.md").write_text("other words")
-    assert build.sources()["pages"] != two["pages"]
-    (tmp_path / "flopslib" / "costs.py").unlink()
-    assert build.sources()["numbers"] not in {one["numbers"], two["numbers"], before["numbers"]}
+def test_what_has_changed_since_the_pages_were_built_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(site, "ROOT", tmp_path)
+    monkeypatch.setattr(site, "STAMP", tmp_path / "built-from.json")
+    assert len(site.stale()) == 1  # there are no pages at all
+    costs, index, notes = (
+        tmp_path / name for name in ("flopslib/costs.py", "index.md", "chapters/notes.md")
+    )
+    for path in (costs, index, notes):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("as it was")
+    site.STAMP.write_text(json.dumps(site.sources()))
+    assert site.stale() == []
+    assert site.is_fresh()
+    (costs.parent / ".cache").mkdir()
+    (costs.parent / ".cache" / "by-product").write_text("x")
+    assert site.stale() == []
+    costs.write_text("a - b")
+    index.rename(tmp_path / "chapters" / "index.md")
+    assert site.stale() == [
+        "chapters/index.md (added)",
+        "flopslib/costs.py (changed)",
+        "index.md (removed)",
+    ]
+    assert not site.is_fresh()
 
 
 def test_the_logo_is_an_svg_with_a_name():

@@ -11,7 +11,7 @@ import sympy
 from bs4 import BeautifulSoup
 from py_mini_racer import MiniRacer
 
-from flopsbook.build import build
+from flopsbook.build import site
 from flopsbook.build.labs import LOADED
 from flopsbook.labs import crossover, explorer, lab
 from flopsbook.labs.bigint import evaluate, javascript
@@ -65,7 +65,8 @@ const typed = (text, name) => {
 
 
 @pytest.fixture(scope="module")
-def page():
+def v8():
+    """The page's script as a browser runs it; no browser is needed."""
     with MiniRacer() as engine:
         engine.eval((STATIC / "lab.js").read_text())
         engine.eval(ASK)
@@ -78,6 +79,7 @@ def specs():
     return {spec["name"]: spec for spec in made}
 
 
+of_the_pages = pytest.mark.usefixtures("fresh_pages")
 every_lab = pytest.mark.parametrize("cost", EVERY.values(), ids=EVERY)
 
 
@@ -97,12 +99,12 @@ def some_points(cost):
 
 
 @every_lab
-def test_a_page_counts_what_the_library_counts(page, specs, cost):
-    assert page.call("begin", json.dumps(specs[cost.name])) == ""
+def test_a_page_counts_what_the_library_counts(v8, specs, cost):
+    assert v8.call("begin", json.dumps(specs[cost.name])) == ""
     at = some_points(cost)
     assert len(at) >= POINTS
     largest = 0
-    answers = json.loads(page.call("counts", json.dumps([texts(point) for point in at])))
+    answers = json.loads(v8.call("counts", json.dumps([texts(point) for point in at])))
     for point, answer in zip(at, answers, strict=True):
         counted = cost.function(**Letters(cost).arguments(point))
         assert answer["total"] == {name: str(getattr(counted, name)) for name in FIGURES}, point
@@ -122,13 +124,13 @@ def test_the_independent_reader_of_the_texts_agrees(specs, cost):
     assert checked(specs[cost.name], cost, number=10) >= 10
 
 
-def test_gpt3_to_the_last_digit(page, specs):
+def test_gpt3_to_the_last_digit(v8, specs):
     spec = specs["transformer_layer"]
-    page.call("begin", json.dumps(spec))
+    v8.call("begin", json.dumps(spec))
     gpt3 = next(one["values"] for one in spec["presets"] if one["what"].startswith("GPT-3"))
     # its training: the tokens of the paper, forward and backward, in all its layers
     training = gpt3 | {"B": str(300 * 10**9 // 2048 * 96 * 3), "causal": True}
-    (answer,) = json.loads(page.call("counts", json.dumps([training])))
+    (answer,) = json.loads(v8.call("counts", json.dumps([training])))
     sizes = {"num_heads": 96, "batch": 300 * 10**9 // 2048 * 96 * 3, "causal": True}
     counted = registered()["transformer_layer"].function(2048, 12288, **sizes)
     assert answer["total"]["exact_flops"] == str(counted.exact_flops)
@@ -137,20 +139,20 @@ def test_gpt3_to_the_last_digit(page, specs):
 
 
 @every_lab
-def test_a_wrong_formula_is_noticed_in_the_page_and_before(page, specs, cost):
+def test_a_wrong_formula_is_noticed_in_the_page_and_before(v8, specs, cost):
     for at, code in enumerate(specs[cost.name]["formulas"]):
         spec = json.loads(json.dumps(specs[cost.name]))
         spec["formulas"][at] = f"{code} + 1n"
         with pytest.raises(ValueError, match="counts"):
             checked(spec, cost, number=2)
         # or, in the page, the sum of the steps is not the total any more
-        assert re.search("counts|the steps sum to", page.call("begin", json.dumps(spec)))
+        assert re.search("counts|the steps sum to", v8.call("begin", json.dumps(spec)))
 
 
-def test_a_wrong_stored_count_is_noticed_in_the_page(page, specs):
+def test_a_wrong_stored_count_is_noticed_in_the_page(v8, specs):
     spec = json.loads(json.dumps(specs["conv2d"]))
     spec["checks"][0]["is"][1] = str(int(spec["checks"][0]["is"][1]) + 1)
-    assert "in the library" in page.call("begin", json.dumps(spec))
+    assert "in the library" in v8.call("begin", json.dumps(spec))
 
 
 def refusal(cost, **arguments):
@@ -172,11 +174,11 @@ def refusal(cost, **arguments):
         ("transformer_layer", {"d": "769"}),
     ],
 )
-def test_the_page_refuses_in_the_words_of_the_library(page, specs, name, change):
+def test_the_page_refuses_in_the_words_of_the_library(v8, specs, name, change):
     cost, spec = registered()[name], specs[name]
-    page.call("begin", json.dumps(spec))
+    v8.call("begin", json.dumps(spec))
     point = spec["presets"][0]["values"] | change
-    said = page.call("problem", json.dumps(point))
+    said = v8.call("problem", json.dumps(point))
     arguments = Letters(cost).arguments(numbers(point))
     if "h" in change and "d_k" in change and "h_kv" not in change:
         assert said == ""  # a width of its own frees the heads
@@ -186,25 +188,25 @@ def test_the_page_refuses_in_the_words_of_the_library(page, specs, name, change)
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "3.5", "3.0", "1e3", "abc", "", "00", "٣", "0x10"])
-def test_the_page_takes_positive_integers_only(page, text):
-    assert page.call("typed", text, "batch").startswith("batch must be a positive integer")
+def test_the_page_takes_positive_integers_only(v8, text):
+    assert v8.call("typed", text, "batch").startswith("batch must be a positive integer")
 
 
-def test_the_page_reads_numbers_as_people_write_them(page):
+def test_the_page_reads_numbers_as_people_write_them(v8):
     for text in ("12288", "12,288", "12 288", "12_288", " 12288 ", "012288"):
-        assert page.call("typed", text, "d_model") == '"12288"'
-    assert "room here" in page.call("typed", "9" * 31, "batch")
+        assert v8.call("typed", text, "d_model") == '"12288"'
+    assert "room here" in v8.call("typed", "9" * 31, "batch")
 
 
 @every_lab
-def test_sliders_offer_only_what_the_library_accepts(page, specs, cost):
+def test_sliders_offer_only_what_the_library_accepts(v8, specs, cost):
     spec, letters = specs[cost.name], Letters(cost)
-    page.call("begin", json.dumps(spec))
+    v8.call("begin", json.dumps(spec))
     chance = random.Random(cost.name)
     made_up = [texts(p) for p in points(cost, 6, "sliders")]
     for point in [preset["values"] for preset in spec["presets"]] + made_up:
         for letter in set(letters.names) & set(point):
-            values = json.loads(page.call("offered", json.dumps(point), letter))
+            values = json.loads(v8.call("offered", json.dumps(point), letter))
             assert point[letter] in values
             assert values == [str(n) for n in sorted({int(value) for value in values})]
             for value in chance.sample(values, min(len(values), 12)):
@@ -212,10 +214,10 @@ def test_sliders_offer_only_what_the_library_accepts(page, specs, cost):
                 cost.arguments(**letters.arguments(numbers(moved)))
 
 
-def test_sliders_offer_every_divisor_and_enough_else(page, specs):
-    page.call("begin", json.dumps(specs["conv2d"]))
+def test_sliders_offer_every_divisor_and_enough_else(v8, specs):
+    v8.call("begin", json.dumps(specs["conv2d"]))
     point = specs["conv2d"]["presets"][0]["values"] | {"C_in": "96", "C_out": "64"}
-    assert json.loads(page.call("offered", json.dumps(point), "G")) == [
+    assert json.loads(v8.call("offered", json.dumps(point), "G")) == [
         "1",
         "2",
         "4",
@@ -224,14 +226,14 @@ def test_sliders_offer_every_divisor_and_enough_else(page, specs):
         "32",
     ]
     grouped = point | {"G": "32"}
-    offered = json.loads(page.call("offered", json.dumps(grouped), "C_in"))
+    offered = json.loads(v8.call("offered", json.dumps(grouped), "C_in"))
     assert len(offered) > 10
     assert all(int(value) % 32 == 0 for value in offered)
-    sides = json.loads(page.call("offered", json.dumps(point), "H_out"))
+    sides = json.loads(v8.call("offered", json.dumps(point), "H_out"))
     assert {"7", "14", "28", "56", "112", "224"} <= set(sides)
 
 
-def test_a_new_cost_function_has_a_lab_by_itself(page):
+def test_a_new_cost_function_has_a_lab_by_itself(v8):
     def pairs(seq_len, num_heads, *, kv_seq_len=None, doubled=False):
         seen = seq_len * kv_seq_len * (2 if doubled else 1)
         return Derivation((Step("pairs", (dot_product(num_heads),), (seen,), "pair"),))
@@ -249,10 +251,8 @@ def test_a_new_cost_function_has_a_lab_by_itself(page):
     (spec,) = made.data["functions"]
     assert [about["letter"] for about in spec["letters"]] == ["L", "h", "L_kv"]
     assert set(spec["variants"]) == {"0", "1"}
-    assert page.call("begin", json.dumps(spec)) == ""
-    (answer,) = json.loads(
-        page.call("counts", json.dumps([{"L": "12", "h": "3", "doubled": True}]))
-    )
+    assert v8.call("begin", json.dumps(spec)) == ""
+    (answer,) = json.loads(v8.call("counts", json.dumps([{"L": "12", "h": "3", "doubled": True}])))
     assert answer["total"]["macs"] == str(3 * 2 * 144)
 
 
@@ -262,7 +262,7 @@ def test_what_whole_numbers_cannot_express_is_refused():
             javascript(odd)
 
 
-def test_the_printer_writes_what_javascript_accepts(page):
+def test_the_printer_writes_what_javascript_accepts(v8):
     for expression in (
         -(L**2) + d,
         -L,
@@ -278,9 +278,7 @@ def test_the_printer_writes_what_javascript_accepts(page):
                 assert evaluate(code, sizes) == wanted
                 names = "".join(f"const {n} = {v}n;" for n, v in sizes.items())
                 q = "const q = (a, b) => { if (a % b) throw 1; return a / b; };"
-                assert page.eval(f"(() => {{ {q} {names} return String({code}); }})()") == str(
-                    wanted
-                )
+                assert v8.eval(f"(() => {{ {q} {names} return String({code}); }})()") == str(wanted)
             else:
                 with pytest.raises(ValueError, match="does not divide"):
                     evaluate(code, sizes)
@@ -341,13 +339,13 @@ def test_only_cost_functions_have_labs(wrong):
         lab(*wrong)
 
 
-def crossing(page, point, axis):
-    return page.call("crossing", json.dumps(point), "macs", axis)
+def crossing(v8, point, axis):
+    return v8.call("crossing", json.dumps(point), "macs", axis)
 
 
-def test_the_crossing_is_where_the_two_are_equal(page, specs):
+def test_the_crossing_is_where_the_two_are_equal(v8, specs):
     spec = specs[BOTH.name]
-    page.call("begin", json.dumps(spec))
+    v8.call("begin", json.dumps(spec))
     named = {step for steps in spec["series"].values() for step in steps}
     for variant in spec["variants"].values():
         assert {step["name"] for step in variant["steps"]} <= named
@@ -356,16 +354,16 @@ def test_the_crossing_is_where_the_two_are_equal(page, specs):
     assert met == 2 * d
     point = {"L": "1024", "d": "768", "h": "12", "B": "1"}
     flags = {"causal": False, "gated": False, "bias": True}
-    assert crossing(page, point | flags, "L") == (
+    assert crossing(v8, point | flags, "L") == (
         f"From L = {2 * 768 + 1:,} on, attention costs more than the FFN."
     )
     # a width has to be a multiple of the heads, the first one that is no longer below L / 2
-    assert crossing(page, point | flags, "d") == (
+    assert crossing(v8, point | flags, "d") == (
         f"From d = {-(-512 // 12) * 12} on, the FFN costs at least as much as attention."
     )
     causal = multihead_attention(3 * 768, 768, num_heads=12, causal=True).macs
     assert causal < feed_forward(3 * 768, 768).macs
-    said = crossing(page, point | flags | {"causal": True}, "L")
+    said = crossing(v8, point | flags | {"causal": True}, "L")
     length = int(re.search(r"L = ([\d,]+) ", said)[1].replace(",", ""))
     for further in (-1, 0):
         one = multihead_attention(length + further, 768, num_heads=12, causal=True).macs
@@ -423,11 +421,11 @@ def test_the_files_are_small_and_ask_nobody(name):
 
 
 def built():
-    return sorted((build.BUILD / "html").rglob("*.html"))
+    return sorted((site.BUILD / "html").rglob("*.html"))
 
 
+@of_the_pages
 def test_the_files_are_on_the_pages_that_need_them_and_on_no_other():
-    assert build.is_fresh(), "the pages are not those of the present sources: run make book"
     having = dict.fromkeys(LOADED, 0)
     for path in built():
         text = path.read_text()
@@ -447,6 +445,7 @@ def labs_of_the_pages():
             yield path.stem, name, json.loads(spec)
 
 
+@of_the_pages
 def test_every_chapter_that_derives_a_layer_has_its_lab():
     found = {}
     for chapter, _, spec in labs_of_the_pages():
@@ -458,13 +457,14 @@ def test_every_chapter_that_derives_a_layer_has_its_lab():
         assert any(registered()[n].chapter == chapter for n in found[chapter] if n in registered())
 
 
-def test_the_labs_of_the_built_pages_count_what_the_library_counts(page):
+@of_the_pages
+def test_the_labs_of_the_built_pages_count_what_the_library_counts(v8):
     tried = 0
     for _, _, data in labs_of_the_pages():
         for spec in data["functions"]:
-            assert page.call("begin", json.dumps(spec)) == ""
+            assert v8.call("begin", json.dumps(spec)) == ""
             for preset in spec["presets"]:
-                (answer,) = json.loads(page.call("counts", json.dumps([preset["values"]])))
+                (answer,) = json.loads(v8.call("counts", json.dumps([preset["values"]])))
                 cost = EVERY[spec["name"]]
                 arguments = Letters(cost).arguments(numbers(preset["values"]))
                 assert answer["total"]["flops"] == str(cost.function(**arguments).flops)

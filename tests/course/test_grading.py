@@ -1,5 +1,6 @@
 """`make grade`, on a class that hands in everything."""
 
+import ast
 import contextlib
 import csv
 import doctest
@@ -30,6 +31,7 @@ from assignments.grading.submissions import Names, find, stem
 from assignments.questions import load
 
 ROOT = Path(__file__).parents[2]
+confined = pytest.mark.needs("bwrap")
 LIMITS = ["--cell-seconds", "3", "--call-seconds", "1", "--seconds", "30", "--memory", "700"]
 
 
@@ -37,9 +39,9 @@ LIMITS = ["--cell-seconds", "3", "--call-seconds", "1", "--seconds", "30", "--me
 def dist(tmp_path_factory):
     """The set `layers`, as `make assignments` packs it."""
     folder = tmp_path_factory.mktemp("dist")
-    package = build.wheel(tmp_path_factory.mktemp("wheel"))
+    packages = build.build_wheels(tmp_path_factory.mktemp("wheels"))
     seed = build.Secret("a seed for the tests of the grader")
-    build.build("layers", dist=folder, seed=seed, package=package)
+    build.build("layers", dist=folder, seed=seed, packages=packages)
     return folder
 
 
@@ -94,6 +96,7 @@ def graded(tmp_path_factory, dist, make):
 # --- a whole class, in one run -------------------------------------------------
 
 
+@confined
 def test_everybody_has_the_right_row(graded):
     wrong = []
     for case in graded["cases"]:
@@ -111,12 +114,14 @@ def test_everybody_has_the_right_row(graded):
     assert [*graded["rows"]] == [case.id for case in graded["cases"]]
 
 
+@confined
 def test_the_table_has_columns_for_a_person_to_fill(graded):
     (column,) = [name for name in graded["rows"]["right"] if name.endswith("(by hand)")]
     assert column.startswith("Question 8")
     assert all(row[column] == "" for row in graded["rows"].values())
 
 
+@confined
 def test_reasons_are_one_line_and_no_formula(graded):
     for row in graded["rows"].values():
         assert row["reason"].endswith(".")
@@ -124,11 +129,13 @@ def test_reasons_are_one_line_and_no_formula(graded):
         assert row["name"].startswith("'=")  # a spreadsheet would compute it otherwise
 
 
+@confined
 def test_what_belongs_to_nobody_is_reported(graded):
     assert "1 files belong to nobody" in graded["done"].stdout
     assert (graded["out"] / "nobodys.txt").read_text() == "stranger_layers.ipynb\n"
 
 
+@confined
 def test_progress_is_told_line_by_line_where_there_is_no_terminal(graded):
     count = len(graded["cases"])
     lines = graded["done"].stdout.splitlines()
@@ -136,6 +143,7 @@ def test_progress_is_told_line_by_line_where_there_is_no_terminal(graded):
     assert "\x1b" not in graded["done"].stdout
 
 
+@confined
 def test_feedback_gives_nothing_away(graded, dist):
     seed = "a seed for the tests of the grader"
     for case in graded["cases"]:
@@ -156,11 +164,13 @@ def test_feedback_gives_nothing_away(graded, dist):
     assert "`layers_4` is not a function." in text
 
 
+@confined
 def test_feedback_shows_what_a_student_wrote_as_text(graded):
     text = (graded["out"] / "feedback" / "newline.md").read_text()
     assert "`newline_a\N{REPLACEMENT CHARACTER}b*[x](y)<z>.ipynb`" in text
 
 
+@confined
 def test_what_a_person_reads_is_on_one_page_and_nothing_but_text(graded):
     page = (graded["out"] / "to-be-read.html").read_text()
     assert "Question 8" in page
@@ -172,12 +182,14 @@ def test_what_a_person_reads_is_on_one_page_and_nothing_but_text(graded):
     assert page.count("<h3>") >= len(graded["cases"])
 
 
+@confined
 def test_nothing_is_left_half_written(graded):
     assert not list(graded["out"].rglob(".writing-*"))
     for path in (graded["out"] / "results").glob("*.json"):
         json.loads(path.read_text())
 
 
+@confined
 def test_a_second_run_grades_only_what_has_changed(graded, dist, make, tmp_path):
     out, submissions = tmp_path / "out", tmp_path / "submissions"
     shutil.copytree(graded["out"], out)
@@ -201,6 +213,7 @@ def test_a_second_run_grades_only_what_has_changed(graded, dist, make, tmp_path)
     }
 
 
+@confined
 def test_a_table_that_was_changed_by_hand_is_left_alone(graded, dist, tmp_path):
     out = tmp_path / "out"
     shutil.copytree(graded["out"], out)
@@ -230,6 +243,7 @@ def few(tmp_path_factory, make):
     return folder
 
 
+@confined
 def test_killed_half_way_it_goes_on_and_comes_to_the_same(few, dist, tmp_path):
     broken, whole = tmp_path / "broken", tmp_path / "whole"
     inputs = (dist, few / "submissions", few / "roster.csv")
@@ -258,6 +272,7 @@ def test_killed_half_way_it_goes_on_and_comes_to_the_same(few, dist, tmp_path):
     assert (broken / "grades.csv").read_bytes() == (whole / "grades.csv").read_bytes()
 
 
+@confined
 def test_no_sandbox_outlives_a_grader_that_is_killed():
     endless = """
         from assignments.grading.sandbox import Limits, Sandbox
@@ -279,6 +294,7 @@ def test_no_sandbox_outlives_a_grader_that_is_killed():
     assert not psutil.wait_procs(below, timeout=10)[1]
 
 
+@confined
 def test_interrupted_it_stops_at_once_and_says_how_to_go_on(dist, make, tmp_path):
     (tmp_path / "submissions").mkdir()
     endless = make.with_cells("anna", "import time\ntime.sleep(1000)")
@@ -305,6 +321,7 @@ def test_interrupted_it_stops_at_once_and_says_how_to_go_on(dist, make, tmp_path
     assert [path.name[:4] for path in (tmp_path / "out" / "results").glob("*.json")] == ["bert"]
 
 
+@confined
 def test_a_failure_of_the_grader_costs_nobody_else(dist, make, tmp_path, monkeypatch, capsys):
     (tmp_path / "submissions").mkdir()
     for who in ("anna", "bert"):
@@ -399,10 +416,23 @@ def found(*cells, **options):
     return reported.values["found"]["value"]
 
 
+@confined
 def test_the_sandbox_holds():
     sandbox.check()
 
 
+def test_every_test_that_starts_a_sandbox_says_so():
+    for test in ast.parse(Path(__file__).read_text()).body:
+        if isinstance(test, ast.FunctionDef) and test.name.startswith("test_"):
+            called = {
+                ast.unparse(node.func) for node in ast.walk(test) if isinstance(node, ast.Call)
+            }
+            used = called | {argument.arg for argument in test.args.args}
+            if used & {"graded", "inside", "found", "sandbox.check"}:
+                assert "confined" in map(ast.unparse, test.decorator_list), test.name
+
+
+@confined
 def test_only_one_small_place_can_be_written_to():
     writable = found(
         """
@@ -433,6 +463,7 @@ def test_only_one_small_place_can_be_written_to():
     assert 8 < kept <= 32
 
 
+@confined
 def test_nothing_of_the_repository_or_its_owner_can_be_seen():
     seen = found(
         f"""
@@ -468,6 +499,7 @@ def test_nothing_of_the_repository_or_its_owner_can_be_seen():
     assert seen == []
 
 
+@confined
 def test_values_may_be_computed_with_flopslib_but_nothing_else_of_the_repository():
     assert found(
         """
@@ -483,6 +515,7 @@ def test_values_may_be_computed_with_flopslib_but_nothing_else_of_the_repository
     ) == [12]
 
 
+@confined
 def test_the_kernel_refuses_what_no_limit_would_see():
     refused = found(
         """
@@ -515,6 +548,7 @@ def test_the_kernel_refuses_what_no_limit_would_see():
     assert refused == []
 
 
+@confined
 def test_a_network_of_its_own_leads_nowhere():
     assert found(
         """
@@ -526,6 +560,7 @@ def test_a_network_of_its_own_leads_nowhere():
     ) == ["lo"]
 
 
+@confined
 def test_processes_are_few_and_end_with_the_notebook():
     reported, _ = inside(
         """
@@ -545,6 +580,7 @@ def test_processes_are_few_and_end_with_the_notebook():
     assert ("program", 1) in reported.suspicions
 
 
+@confined
 @pytest.mark.parametrize(
     "greed",
     [
@@ -582,6 +618,7 @@ def test_memory_is_counted_wherever_it_is(greed):
     assert outcome.ended == "memory"
 
 
+@confined
 def test_an_alarm_that_is_swallowed_does_not_help():
     started = time.monotonic()
     reported, outcome = inside(
@@ -600,6 +637,7 @@ def test_an_alarm_that_is_swallowed_does_not_help():
     assert time.monotonic() - started < 10
 
 
+@confined
 def test_who_only_waits_is_not_waited_for():
     reported, _ = inside(
         "import time\ntime.sleep(1000)", limits=Limits(cell_seconds=0.5, call_seconds=1, seconds=20)
@@ -607,12 +645,14 @@ def test_who_only_waits_is_not_waited_for():
     assert reported.failed == {1: "OutOfTime"}
 
 
+@confined
 def test_an_attempt_is_remembered_though_python_ends():
     _, outcome = inside("import os\nos.system('ls')\nos._exit(0)")
     assert outcome.ended == "died"
     assert ["program", 1] in outcome.noted
 
 
+@confined
 def test_a_flood_of_reports_is_cut():
     reported, outcome = inside(
         """
@@ -629,6 +669,7 @@ def test_a_flood_of_reports_is_cut():
     assert outcome.ended in ("flood", "late")
 
 
+@confined
 def test_cells_know_magics_await_and_the_cells_below_them():
     reported, _ = inside(
         "total = base + 1",
@@ -644,6 +685,7 @@ def test_cells_know_magics_await_and_the_cells_below_them():
     assert not reported.suspicions
 
 
+@confined
 @pytest.mark.parametrize(
     "honest",
     [
@@ -672,6 +714,7 @@ def test_what_is_honest_is_not_suspicious(honest):
     assert not reported.suspicions
 
 
+@confined
 @pytest.mark.parametrize(
     ("what", "cell"),
     [
@@ -703,6 +746,7 @@ def test_an_attempt_is_noted(what, cell):
     assert {found for found, _ in reported.suspicions} >= {what}
 
 
+@confined
 @pytest.mark.parametrize(
     ("source", "expected"),
     [
@@ -731,6 +775,7 @@ def test_answers_are_plain_data(source, expected):
     assert reported.values["found"] == expected
 
 
+@confined
 def test_functions_are_called_in_the_sandbox():
     reported, _ = inside(
         "def f(a, b=1):\n    return [a, b]",

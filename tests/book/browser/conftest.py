@@ -1,35 +1,33 @@
 """One browser, one server and one page for all tests; the browser is Debian's."""
 
 import shutil
+from pathlib import Path
 
 import pytest
+from needs import QUIET
 from reader import Reader, served
 
-from flopsbook.build import build
+from flopsbook.build import site
 
-PAGES = build.BUILD / "html"
-# without these Chromium looks for its maker at every start
-QUIET = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
+HERE = Path(__file__).parent
+PAGES = site.BUILD / "html"
+
+
+def pytest_collection_modifyitems(items):
+    """Mark the tests that open a page in the browser."""
+    for item in items:
+        if item.path.is_relative_to(HERE) and "browser" in item.fixturenames:
+            item.add_marker(pytest.mark.needs("chromium"))
 
 
 @pytest.fixture(scope="session")
 def browser_type_launch_args(browser_type_launch_args):
-    path = shutil.which("chromium")
-    assert path, "a browser is needed: apt-get install chromium"
-    return {**browser_type_launch_args, "executable_path": path, "args": QUIET}
+    return {**browser_type_launch_args, "executable_path": shutil.which("chromium"), "args": QUIET}
 
 
 @pytest.fixture(scope="session", autouse=True)
-def fresh():
-    assert build.is_fresh(), "the pages are not those of the present sources: run make book"
+def fresh(fresh_pages):
+    """No test looks at pages that are older than their sources."""
 
 
 @pytest.fixture(scope="session")
