@@ -16,6 +16,7 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 from flopsbook import palette
+from flopslib.sizes.optional import needed
 
 RC: Any = {
     "svg.fonttype": "none",
@@ -75,8 +76,12 @@ class Picture:
 
 @contextmanager
 def canvas(width: float, height: float) -> Iterator[tuple[Any, Any]]:
-    """Yield a Matplotlib figure and axes in the book's style, of about so many inches."""
-    import matplotlib
+    """Yield a Matplotlib figure and axes in the book's style, of about so many inches.
+
+    Raises:
+        ModuleNotFoundError: Matplotlib is not installed; the message has the command.
+    """
+    matplotlib = needed("matplotlib", "figures", "flopsbook")
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 

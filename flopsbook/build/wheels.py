@@ -3,12 +3,14 @@
     python -m flopsbook.build.wheels dist
 
 Each is built from a copy, so that nothing is left in the repository, and equal sources give
-equal files.
+equal files. Both carry the licence. The README becomes the library's page on a package index, where
+a link to a file of the repository leads nowhere unless it has the repository's address.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -33,8 +35,10 @@ def build_wheels(folder: Path, root: Path = ROOT) -> tuple[Path, Path]:
 
 
 def _library(root: Path, copy: Path) -> None:
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
+    for name in ("pyproject.toml", "LICENSE"):
         shutil.copy(root / name, copy)
+    readme = for_an_index((root / "README.md").read_text(), *_repository(root))
+    (copy / "README.md").write_text(readme)
     shutil.copytree(root / "flopslib", copy / "flopslib", ignore=BY_PRODUCTS)
 
 
@@ -42,6 +46,44 @@ def _book(root: Path, copy: Path) -> None:
     shutil.copytree(root / "flopsbook", copy, ignore=BY_PRODUCTS, dirs_exist_ok=True)
     shutil.rmtree(copy / "build")  # it makes the pages, and needs the repository
     shutil.copy(root / "LICENSE", copy)
+
+
+#: A link or a picture whose target is a file of the repository.
+RELATIVE = re.compile(r"(?P<picture>!?)\[(?P<text>[^\]]*)\]\((?![a-z]+:|#)(?P<file>[^)]+)\)")
+
+
+def for_an_index(readme: str, repository: str = "", branch: str = "main") -> str:
+    """Return a README for a page that stands alone, as that of a package index does.
+
+    Without an address of the repository, a link to one of its files becomes plain words, and a
+    picture is left out.
+
+    >>> readme = "Read [the rules](RULES.md).\\n\\n![A page](page.png)\\n\\nThat is all."
+    >>> for_an_index(readme)
+    'Read the rules.\\n\\nThat is all.'
+    >>> print(for_an_index(readme, "https://git.test/book"))
+    Read [the rules](https://git.test/book/blob/main/RULES.md).
+    <BLANKLINE>
+    ![A page](https://git.test/book/raw/main/page.png)
+    <BLANKLINE>
+    That is all.
+    """
+
+    def addressed(link: re.Match[str]) -> str:
+        if not repository:
+            return "" if link["picture"] else link["text"]
+        kind = "raw" if link["picture"] else "blob"
+        address = f"{repository.rstrip('/')}/{kind}/{branch}/{link['file']}"
+        return f"{link['picture']}[{link['text']}]({address})"
+
+    return re.sub(r"\n{3,}", "\n\n", RELATIVE.sub(addressed, readme))
+
+
+def _repository(root: Path) -> tuple[str, str]:
+    import yaml
+
+    settings = yaml.safe_load((root / "_config.yml").read_text())["repository"]
+    return settings["url"], settings["branch"]
 
 
 def _wheel(copied: Callable[[Path, Path], None], folder: Path, root: Path) -> Path:

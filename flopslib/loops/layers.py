@@ -19,6 +19,7 @@ from flopslib.loops.attention import attend, in_heads
 from flopslib.loops.counting import Tally, term
 from flopslib.loops.dense import linear
 from flopslib.loops.loop import dot
+from flopslib.sizes.optional import needed
 
 __all__ = ["run_layers"]
 
@@ -37,6 +38,7 @@ def run_layers(model: Layer, input_shape: Shape) -> dict[str, OpCount]:
     Raises:
         ValueError: a shape that does not fit.
         TypeError: a layer without a naive loop.
+        ModuleNotFoundError: NumPy is not installed; the message has the command.
 
     >>> from flopslib import count
     >>> from flopslib.layers import Conv2d, ReLU, Sequential
@@ -47,6 +49,7 @@ def run_layers(model: Layer, input_shape: Shape) -> dict[str, OpCount]:
     >>> all(row.operations == tallies[row.path] for row in count(tiny, (1, 1, 2, 2)).rows)
     True
     """
+    needed("numpy", "loops")
     tallies: dict[str, OpCount] = {}
 
     def run_at(path: str, layer: Layer, shape: Shape) -> Shape:
