@@ -87,7 +87,10 @@ def _chapters(root: Path) -> Iterator[Section]:
 def _source(path: Path, page: str, book: Book) -> str:
     if path.suffix != ".ipynb":
         return path.read_text()
-    cells, _ = plain(read(path), page, book)
+    notebook = read(path)
+    for cell in notebook.cells[1:]:  # the first one opens the chapter, with numbers of the others
+        cell.source = ""
+    cells, _ = plain(notebook, page, book)
     return re.sub("^> ?", "", str(cells[0]["source"]), flags=re.MULTILINE)
 
 
