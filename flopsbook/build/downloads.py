@@ -11,19 +11,20 @@ archive, with a button at the head of each page. What they look like inside is d
 from __future__ import annotations
 
 import argparse
+import json
 import re
-import shutil
 import sys
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from flopsbook.build.notebooks import NOTEBOOK_METADATA, read
 from flopsbook.build.plain import Book, NoPlainFormError, plain
 from flopsbook.build.references import TheBook, label
-from flopsbook.build.wheels import build_wheels
+from flopsbook.build.wheels import build_wheels, kept_wheels
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = "notebooks"
@@ -105,17 +106,23 @@ def title(path: Path) -> str:
     """Return the first heading of a page."""
     text = path.read_text()
     if path.suffix == ".ipynb":
-        text = "\n".join(c.source for c in read(path).cells if c.cell_type == "markdown")
+        cells = json.loads(text)["cells"]
+        text = "\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "markdown")
     found = re.search(r"^# (.+)$", text, flags=re.MULTILINE)
     return found[1].strip() if found else path.stem
 
 
 def references(root: Path = ROOT) -> tuple[dict[str, str], dict[str, str]]:
     """Return for each reference its label, "He et al., 2016", and its entry as Markdown."""
-    from pybtex.backends.markdown import Backend
-    from pybtex.database import parse_file
+    return _references_in((root / "chapters" / "references.bib").read_text())
 
-    entries = parse_file(str(root / "chapters" / "references.bib")).entries
+
+@cache
+def _references_in(bibliography: str) -> tuple[dict[str, str], dict[str, str]]:
+    from pybtex.backends.markdown import Backend
+    from pybtex.database import parse_string
+
+    entries = parse_string(bibliography, "bibtex").entries
     labels = {key: label(entry) for key, entry in entries.items()}
     written = {
         entry.key: re.sub(r"\\([-.()])", r"\1", entry.text.render(Backend())).replace("\n", " ")
@@ -127,8 +134,12 @@ def references(root: Path = ROOT) -> tuple[dict[str, str], dict[str, str]]:
 # --- the files -----------------------------------------------------------------------
 
 
-def write_notebooks(folder: Path, source: Source, root: Path = ROOT) -> list[Path]:
+def write_notebooks(
+    folder: Path, source: Source, root: Path = ROOT, changed: Container[str] | None = None
+) -> list[Path]:
     """Write every chapter as a plain notebook; return their paths.
+
+    Where it is known which pages have ``changed``, the notebooks of all others stay.
 
     Raises:
         NoPlainFormError: something in a chapter cannot be said in plain Markdown yet.
@@ -146,11 +157,12 @@ def write_notebooks(folder: Path, source: Source, root: Path = ROOT) -> list[Pat
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for page, path in notebooks.items():
-        cells, cited = plain(read(path), page, book)
-        cells = [*source.head(), *cells, *_references(cited, entries)]
         target = folder / path.name
-        target.write_text(nbformat.writes(_notebook(cells), indent=1) + "\n")
         written.append(target)
+        if changed is None or page in changed or not target.exists():
+            cells, cited = plain(read(path), page, book)
+            cells = [*source.head(), *cells, *_references(cited, entries)]
+            target.write_text(nbformat.writes(_notebook(cells), indent=1) + "\n")
     return written
 
 
@@ -163,11 +175,19 @@ def _references(cited: list[str], entries: dict[str, str]) -> list[dict[str, str
 def _notebook(cells: list[dict[str, str]]) -> Any:
     import nbformat
 
-    notebook = nbformat.v4.new_notebook(metadata=NOTEBOOK_METADATA)
-    for at, cell in enumerate(cells, start=1):
-        of_its_kind = getattr(nbformat.v4, f"new_{cell['cell_type']}_cell")
-        notebook.cells.append(of_its_kind(cell["source"], id=f"cell-{at:02d}"))
-    return notebook
+    numbered = [
+        OF_ITS_KIND[cell["cell_type"]] | {"source": cell["source"], "id": f"cell-{at:02d}"}
+        for at, cell in enumerate(cells, start=1)
+    ]
+    return nbformat.from_dict(
+        {"cells": numbered, "metadata": NOTEBOOK_METADATA, "nbformat": 4, "nbformat_minor": 5}
+    )
+
+
+OF_ITS_KIND: dict[str, dict[str, Any]] = {
+    "markdown": {"cell_type": "markdown", "metadata": {}},
+    "code": {"cell_type": "code", "metadata": {}, "execution_count": None, "outputs": []},
+}
 
 
 def write_archive(path: Path, files: Iterable[Path]) -> None:
@@ -192,8 +212,7 @@ def publish(app: Any, exception: Exception | None) -> None:
     if not (root / "pyproject.toml").exists():  # a book without a library, such as a test's
         return
     options = app.config.html_theme_options
-    shutil.rmtree(folder, ignore_errors=True)
-    library, book = build_wheels(folder, root)
+    library, book = kept_wheels(folder, root)
     source = Source(
         wheels=(library.name, book.name),
         repository=options.get("repository_url", "").rstrip("/"),
@@ -201,7 +220,7 @@ def publish(app: Any, exception: Exception | None) -> None:
         site=app.config.html_baseurl or "",
     )
     try:
-        notebooks = write_notebooks(folder, source, root)
+        notebooks = write_notebooks(folder, source, root, getattr(app, "changed_pages", None))
     except NoPlainFormError as fault:
         raise ExtensionError(str(fault)) from fault
     write_archive(folder / ARCHIVE, [*notebooks, library, book])

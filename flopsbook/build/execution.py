@@ -7,7 +7,7 @@ then runs it once more, and reports it with its place.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -15,22 +15,31 @@ from typing import Any
 TIMEOUT = 120
 
 
-def run_into_cache(cache_path: Path, notebooks: Iterable[Path]) -> list[Path]:
-    """Run what is not in the cache yet, and store what ran through; return what was run."""
-    from jupyter_cache import get_cache
+def not_in_cache(cache_path: Path, notebooks: Iterable[Path]) -> list[Path]:
+    """Return the notebooks whose code has not been run as it is."""
+    cache = _cache(cache_path)
+    return [path for path in notebooks if not _is_cached(cache, path)]
+
+
+def run_into_cache(cache_path: Path, notebooks: Sequence[Path]) -> None:
+    """Run notebooks, and store what ran through."""
     from jupyter_cache.base import CacheBundleIn
 
-    cache = get_cache(str(cache_path))
-    wanted = [path for path in notebooks if not _is_cached(cache, path)]
-    wanted.sort(key=lambda path: -path.stat().st_size)  # the last one to end should be short
+    cache = _cache(cache_path)
+    ordered = sorted(notebooks, key=lambda path: -path.stat().st_size)  # the last one is short
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for path, result in zip(wanted, pool.map(_run, wanted), strict=True):
+        for path, result in zip(ordered, pool.map(_run, ordered), strict=True):
             if result.err is None:
                 stored = CacheBundleIn(
                     result.nb, str(path), data={"execution_seconds": result.time}
                 )
                 cache.cache_notebook_bundle(stored, check_validity=False, overwrite=True)
-    return wanted
+
+
+def _cache(path: Path) -> Any:
+    from jupyter_cache import get_cache
+
+    return get_cache(str(path))
 
 
 def _is_cached(cache: Any, path: Path) -> bool:
@@ -44,7 +53,7 @@ def _is_cached(cache: Any, path: Path) -> bool:
 def _read(path: Path) -> Any:
     import nbformat
 
-    return nbformat.read(path, as_version=4)
+    return nbformat.v4.reads(path.read_text())
 
 
 def _run(path: Path) -> Any:

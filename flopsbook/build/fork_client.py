@@ -5,6 +5,8 @@
 Where no server answers, it becomes an ordinary kernel itself.
 """
 
+from __future__ import annotations
+
 import json
 import os
 import signal
@@ -13,7 +15,7 @@ import sys
 import time
 
 
-def main(path, *arguments):
+def main(path: str, *arguments: str) -> None:
     """Ask for a kernel, pass signals on to it, and end as it ends."""
     server = reached(path)
     if server is None:
@@ -25,7 +27,7 @@ def main(path, *arguments):
     sys.exit(abs(int(server.recv(16) or b"1")))
 
 
-def reached(path, patience=10):
+def reached(path: str, patience: float = 10) -> socket.socket | None:
     """Return a connection to the server, which may still be starting; None: there is none."""
     until = time.monotonic() + patience
     while time.monotonic() < until:

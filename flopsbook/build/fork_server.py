@@ -15,6 +15,7 @@ import signal
 import socket
 import sys
 from pathlib import Path
+from typing import Any
 
 #: What takes long to import, and none of it our own.
 PRELOADED = (
@@ -37,8 +38,8 @@ def main(path: str) -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # whoever watches a kernel is not waited for
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     while True:
-        ready, _, _ = select.select([listening, sys.stdin], [], [])
-        if sys.stdin in ready:
+        ready, _, _ = select.select([listening.fileno(), 0], [], [])
+        if 0 in ready:
             return
         client, _ = listening.accept()
         if os.fork() == 0:
@@ -59,7 +60,7 @@ def watch(client: socket.socket) -> None:
         os.close(stream)
     ended = os.pidfd_open(kernel)
     while True:
-        ready, _, _ = select.select([client, ended], [], [])
+        ready, _, _ = select.select([client.fileno(), ended], [], [])
         if ended in ready:
             _, status = os.waitpid(kernel, 0)
             client.sendall(str(os.waitstatus_to_exitcode(status)).encode())
@@ -68,7 +69,7 @@ def watch(client: socket.socket) -> None:
         os.kill(kernel, asked[0] if asked else signal.SIGKILL)  # a client that is gone: the end
 
 
-def become(asked: dict[str, object], streams: list[int], client: socket.socket) -> None:
+def become(asked: dict[str, Any], streams: list[int], client: socket.socket) -> None:
     """Turn this process into the kernel that was asked for."""
     client.close()
     os.setsid()
@@ -77,10 +78,11 @@ def become(asked: dict[str, object], streams: list[int], client: socket.socket) 
         os.close(given)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     os.environ.clear()
-    os.environ.update(asked["environment"])  # type: ignore[call-overload]
+    os.environ.update(asked["environment"])
     os.chdir(str(asked["folder"]))
-    alive = f"--IPKernelApp.parent_handle={os.getppid()}"  # it ends with the process that watches it
-    sys.argv = ["ipykernel_launcher", alive, *asked["arguments"]]  # type: ignore[misc]
+    # it ends when the process that watches it is gone
+    alive = f"--IPKernelApp.parent_handle={os.getppid()}"
+    sys.argv = ["ipykernel_launcher", alive, *asked["arguments"]]
     sys.path[0] = str(asked["folder"])  # where the script was that started this process
 
     from ipykernel.kernelapp import launch_new_instance

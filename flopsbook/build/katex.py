@@ -15,8 +15,12 @@ fonts of the reader's machine, and browsers disagree on colours, boxes and align
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import shutil
+import subprocess
+import sys
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -34,18 +38,42 @@ class FormulaError(ValueError):
     """LaTeX that KaTeX cannot typeset, and why."""
 
 
-@cache
-def _engine() -> Any:
-    from py_mini_racer import MiniRacer
+#: Answers each line, a formula and its options, with a line: its HTML, or what is wrong with it.
+ENGINE = """
+import json, sys
+from py_mini_racer import MiniRacer
+engine = MiniRacer()
+engine.eval(open(sys.argv[1], encoding="utf-8").read())
+# a message instead of an exception, whose text would quote the whole of KaTeX
+engine.eval(
+    "const typeset = (latex, options) => { try { return [katex.renderToString(latex, options),"
+    " null]; } catch (error) { return [null, error.message]; } }"
+)
+for line in sys.stdin:
+    print(json.dumps(list(engine.call("typeset", *json.loads(line)))), flush=True)
+"""
 
-    engine = MiniRacer()
-    engine.eval((VENDOR / "katex.min.js").read_text(encoding="utf-8"))
-    # a message instead of an exception, whose text would quote the whole of KaTeX
-    engine.eval(
-        "const typeset = (latex, options) => { try { return [katex.renderToString(latex, options),"
-        " null]; } catch (error) { return [null, error.message]; } }"
+
+@cache
+def _engine(process: int) -> subprocess.Popen[str]:
+    """Return the process with JavaScript in it. Sphinx forks, which V8 does not survive."""
+    return subprocess.Popen(
+        [sys.executable, "-c", ENGINE, str(VENDOR / "katex.min.js")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     )
-    return engine
+
+
+@cache
+def _rendered(latex: str, display: bool) -> tuple[str | None, str]:
+    engine = _engine(os.getpid())
+    assert engine.stdin is not None
+    assert engine.stdout is not None
+    engine.stdin.write(json.dumps([latex, {**OPTIONS, "displayMode": display}]) + "\n")
+    engine.stdin.flush()
+    html, fault = json.loads(engine.stdout.readline())
+    return html, fault
 
 
 def typeset(latex: str, *, display: bool = False) -> str:
@@ -57,12 +85,12 @@ def typeset(latex: str, *, display: bool = False) -> str:
     Traceback (most recent call last):
     flopsbook.build.katex.FormulaError: Undefined control sequence: \nosuch at position 1: ...
     """
-    html, fault = _engine().call("typeset", in_colour(latex), {**OPTIONS, "displayMode": display})
+    html, fault = _rendered(in_colour(latex), display)
     if html is None:
         # KaTeX underlines the place with combining characters
         plain = re.sub("[\u0332\u0300-\u036f]", "", fault)
         raise FormulaError(plain.removeprefix("KaTeX parse error: "))
-    return str(html)
+    return html
 
 
 def displayed(latex: str) -> str:

@@ -42,6 +42,9 @@ def environment(folder: Path) -> dict[str, str]:
 def warm(folder: Path) -> Iterator[dict[str, str]]:
     """Yield an environment whose kernels start at once, for as long as it lasts."""
     variables = environment(folder)
+    if sys.platform != "linux":  # elsewhere, a fork of a process with numerical libraries may crash
+        yield variables
+        return
     with tempfile.TemporaryDirectory(prefix="kernels-") as place:  # a socket's path must be short
         socket = Path(place, "socket")
         command = [sys.executable, str(HERE / "fork_server.py"), str(socket)]
@@ -54,4 +57,5 @@ def warm(folder: Path) -> Iterator[dict[str, str]]:
         try:
             yield variables | {"JUPYTER_PATH": place}
         finally:
-            server.communicate()  # its input ends, and so does the server
+            server.kill()
+            server.communicate()

@@ -12,17 +12,19 @@ What is built is decided by the contents of the files, not by their times:
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import importlib.metadata
 import json
 import os
 import shutil
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 from flopsbook.build.downloads import pages
-from flopsbook.build.execution import run_into_cache
-from flopsbook.build.kernels import warm
+from flopsbook.build.execution import not_in_cache, run_into_cache
+from flopsbook.build.kernels import environment, warm
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "_build"
@@ -124,9 +126,10 @@ def build() -> int:
         return 0
     STAMP.unlink(missing_ok=True)
     _make_room(differing)
-    with warm(BUILD) as variables:
+    unrun = not_in_cache(BUILD / CACHE, [p for p in pages().values() if p.suffix == ".ipynb"])
+    with warm(BUILD) if unrun else nullcontext(environment(BUILD)) as variables:
         os.environ.update(variables)
-        run_into_cache(BUILD / CACHE, [p for p in pages().values() if p.suffix == ".ipynb"])
+        run_into_cache(BUILD / CACHE, unrun)
         status = _write_pages()
     if status == 0 and not (BUILD / "html" / "index.html").exists():
         print("the build ended without an error and without pages", file=sys.stderr)
@@ -139,6 +142,7 @@ def build() -> int:
 
 def _write_pages() -> int:
     """Let Jupyter Book and Sphinx build the pages, as strictly as they can."""
+    gc.set_threshold(100_000, 50, 50)  # trees of documents are large, and stay
     from jupyter_book.sphinx import build_sphinx  # slow to import, and not needed every time
 
     status = build_sphinx(
@@ -149,7 +153,6 @@ def _write_pages() -> int:
         confoverrides={"nitpicky": True, "latex_individualpages": False},
         warningiserror=True,
         keep_going=True,
-        jobs=os.cpu_count() or 1,
     )
     return status if isinstance(status, int) else 1
 

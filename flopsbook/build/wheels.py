@@ -9,6 +9,7 @@ a link to a file of the repository leads nowhere unless it has the repository's 
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shutil
@@ -32,6 +33,29 @@ def build_wheels(folder: Path, root: Path = ROOT) -> tuple[Path, Path]:
     with ThreadPoolExecutor() as pool:
         library, book = pool.map(lambda copy: _wheel(copy, folder, root), (_library, _book))
     return library, book
+
+
+def kept_wheels(folder: Path, root: Path = ROOT) -> tuple[Path, Path]:
+    """Copy the wheels into a folder, and build them first if their sources have changed."""
+    kept = root / "_build" / "wheels" / _digest(root)
+    if not kept.exists():
+        shutil.rmtree(kept.parent, ignore_errors=True)
+        build_wheels(kept, root)
+    folder.mkdir(parents=True, exist_ok=True)
+    library, book = (
+        Path(shutil.copy(next(kept.glob(f"{name}-*.whl")), folder))
+        for name in ("flopslib", "flopsbook")
+    )
+    return library, book
+
+
+def _digest(root: Path) -> str:
+    names = ("flopslib", "flopsbook", "pyproject.toml", "README.md", "LICENSE", "_config.yml")
+    found = [path for name in names for path in (root / name, *(root / name).rglob("*"))]
+    total = hashlib.sha256()
+    for path in sorted(path for path in found if path.is_file() and path.suffix != ".pyc"):
+        total.update(f"{path.relative_to(root)}\n".encode() + path.read_bytes())
+    return total.hexdigest()[:16]
 
 
 def _library(root: Path, copy: Path) -> None:
