@@ -142,7 +142,7 @@ def build() -> int:
 
 def _write_pages() -> int:
     """Let Jupyter Book and Sphinx build the pages, as strictly as they can."""
-    gc.set_threshold(100_000, 50, 50)  # trees of documents are large, and stay
+    gc.disable()  # trees of documents are large, and stay
     from jupyter_book.sphinx import build_sphinx  # slow to import, and not needed every time
 
     status = build_sphinx(
