@@ -4,6 +4,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
+# what only the checks and the tests in a browser need
+TOOLS := .venv/tools
 PEERS := .venv-peers
 MUTANTS := .venv-mutants
 # a kernel or a package of the user's own must not take the place of the locked ones
@@ -16,17 +18,19 @@ unexport PYTHONPATH
 book: $(INSTALLED)
 	$(BIN)/python -m flopsbook.build.site
 
-test: book
-	$(BIN)/python -m pytest
+# the labs are tried in a browser where there is one, and always where CI=true
+test: book $(if $(filter true,$(CI))$(shell command -v chromium),$(TOOLS))
+	$(BIN)/python -m pytest -n auto
 
 # look at every page with Debian's chromium, and operate it with the keyboard
-test-browser: book
+test-browser: book $(TOOLS)
 	$(BIN)/python -m pytest tests/book/browser
 
-check: $(INSTALLED)
+check: $(TOOLS)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 	$(BIN)/python -m flopsbook.build.notebooks --check chapters/*.ipynb
 	$(BIN)/python -m flopsbook.build.prose --check
 
@@ -46,8 +50,8 @@ notebooks: $(INSTALLED)
 	$(BIN)/python -m flopsbook.build.notebooks --run chapters/*.ipynb
 
 # run all tests and store what they did, for the page "How this book is checked"
-record: book
-	$(BIN)/python -m pytest --record
+record: book $(TOOLS)
+	$(BIN)/python -m pytest -n auto --record
 	$(BIN)/python -m flopsbook.build.notebooks --run chapters/checked.ipynb
 
 format: $(INSTALLED)
@@ -102,15 +106,26 @@ $(MUTANTS)/installed: requirements-mutants.txt $(INSTALLED)
 # compile requirements.txt, less the package itself, into the hashed lock
 lock: $(INSTALLED)
 	$(BIN)/python -m pip install -qq uv
-	grep -v '^-e' requirements.txt | $(BIN)/uv pip compile - --universal --generate-hashes \
-	  --python-version 3.11 --no-header --quiet --output-file requirements.lock
+	grep -v '^-e' requirements.txt | $(COMPILE) - --output-file requirements.lock
+	$(COMPILE) requirements-tools.txt --constraint requirements.lock --output-file requirements-tools.lock
 	$(BIN)/uv pip compile .binder/requirements.in --constraint requirements.lock --quiet \
 	  --python-version 3.11 --no-header --no-annotate --output-file .binder/requirements.txt
 
-$(INSTALLED): requirements.lock pyproject.toml
+COMPILE := $(BIN)/uv pip compile --universal --generate-hashes --python-version 3.11 --no-header --quiet
+PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
+
+# a change of our own projects' metadata installs those alone
+$(INSTALLED): .venv/locked pyproject.toml flopsbook/pyproject.toml
+	$(PIP) --no-deps --no-build-isolation -e . -e ./flopsbook
+	@touch $@
+
+.venv/locked: requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "Python 3.11 or newer is needed; name one with: make PYTHON=python3.12"; exit 1; }
 	$(PYTHON) -m venv --clear .venv
-	$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements.lock
-	$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e . -e ./flopsbook
+	$(PIP) --require-hashes -r requirements.lock
+	@touch $@
+
+$(TOOLS): requirements-tools.lock $(INSTALLED)
+	$(PIP) --require-hashes -r requirements-tools.lock
 	@touch $@

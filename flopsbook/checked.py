@@ -1,7 +1,8 @@
 """What the tests of this book did when they last ran, as tables.
 
-The figures are stored by a whole run of the tests (`make record`), and every later run
-fails that does less than they say.
+The figures are stored by a whole run of the tests that skipped nothing for want of a program
+(`make record`). Every later run fails that does less than they say, but for what it had to
+skip, which it names.
 
 >>> from flopsbook.checked import stored
 >>> stored()["compared"]["loops"] > 1000

@@ -5,6 +5,7 @@ start, and the end of the run says how many were, why, and how to install it. Wh
 such a test fails instead. A program is tried once in a run, when the first test asks for it.
 """
 
+import importlib.util
 import os
 import re
 import shutil
@@ -54,6 +55,8 @@ def _browser():
     program = shutil.which("chromium")
     if program is None:
         return "was not found"
+    if not importlib.util.find_spec("pytest_playwright"):
+        return "is there, but not what drives it, which `make test` installs"
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         options = ["--headless", *QUIET, f"--user-data-dir={folder}"]
         command = [program, *options, "--dump-dom", "data:text/html,<p>started</p>"]

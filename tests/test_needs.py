@@ -61,6 +61,7 @@ class Elsewhere:
         self.add("flopsbook/checked.py", CLAIMS)
         self.add("tests/library/mutants/results.json", "{}")
         self.add("tests/library/mutants/survivors.toml", "survivor = []")
+        self.add("pytest_playwright.py", "")  # what drives a browser
         (folder / "assignments").symlink_to(ROOT / "assignments")
         for name in ("conftest.py", "needs.py", "witnesses.py"):
             shutil.copy(HERE / name, folder / "tests")

@@ -14,6 +14,7 @@ import select
 import signal
 import socket
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -58,15 +59,17 @@ def watch(client: socket.socket) -> None:
         become(json.loads(message), streams, client)
     for stream in streams:
         os.close(stream)
-    ended = os.pidfd_open(kernel)
+    ended, signals = os.pidfd_open(kernel), [client.fileno()]
     while True:
-        ready, _, _ = select.select([client.fileno(), ended], [], [])
+        ready, _, _ = select.select([*signals, ended], [], [])
         if ended in ready:
             _, status = os.waitpid(kernel, 0)
-            client.sendall(str(os.waitstatus_to_exitcode(status)).encode())
+            with suppress(OSError):  # the client may have been killed, too
+                client.sendall(str(os.waitstatus_to_exitcode(status)).encode())
             return
         asked = client.recv(1)
-        os.kill(kernel, asked[0] if asked else signal.SIGKILL)  # a client that is gone: the end
+        os.kill(kernel, asked[0] if asked else signal.SIGKILL)
+        signals = signals if asked else []  # a client that is gone says nothing more
 
 
 def become(asked: dict[str, Any], streams: list[int], client: socket.socket) -> None:

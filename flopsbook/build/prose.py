@@ -262,8 +262,8 @@ def pages() -> list[Path]:
     """Return everything that readers see: the pages, and the words of tables and figures."""
     chapters = ROOT / "chapters"
     markdown = [ROOT / "index.md", ROOT / "README.md", *sorted(chapters.glob("*.md"))]
-    modules = [ROOT / "flopslib" / name for name in ("tables.py", "model_table.py")]
-    modules += sorted((ROOT / "flopslib" / "figures").glob("*.py"))
+    modules = [ROOT / "flopsbook" / name for name in ("tables.py", "model_table.py")]
+    modules += sorted((ROOT / "flopsbook" / "figures").glob("*.py"))
     return [*markdown, *sorted(chapters.glob("*.ipynb")), *modules]
 
 

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
 from typing import Any
 
 from flopsbook.exercises.kinds import Kind
 
 __all__ = ["Exercise", "Mistake", "Question"]
+
+
+def once(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function that computes an answer once, however often it is asked for.
+
+    A function that is the answer itself, and so takes arguments, is returned as it is.
+    """
+    return function if inspect.signature(function).parameters else cache(function)
 
 
 @dataclass(frozen=True)
@@ -28,6 +38,9 @@ class Mistake:
     gives: Callable[..., Any]
     sentence: str
     times: Fraction | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "gives", once(self.gives))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +62,9 @@ class Question:
     expected: Callable[..., Any]
     mistakes: tuple[Mistake, ...] = ()
     coincide: tuple[tuple[str, ...], ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "expected", once(self.expected))
 
     def fitting(self, value: Any) -> list[Mistake]:
         """Return the mistakes that give a read value."""

@@ -14,6 +14,7 @@ from bs4 import BeautifulSoup
 
 from flopsbook.build import site
 from flopsbook.exercises import catalogue
+from flopsbook.palette import in_colour
 from flopsbook.quotes import Quotation, claims
 from flopslib import formula, registered
 from flopslib.derivation.rendering import terms_latex, text
@@ -196,8 +197,8 @@ def test_every_boxed_formula_of_the_notes_is_derived_by_the_library():
 def test_the_convolution_page_has_the_box_of_the_source_and_the_real_layer():
     shown = squeezed(mathematics("chapters/conv2d"))
     conv2d = registered()["conv2d"].function
-    assert squeezed(formula(conv2d, groups=1).box()) in shown
-    assert squeezed(conv2d(3, 64, 7, 112, 112, bias=False).latex()) in shown
+    assert squeezed(in_colour(formula(conv2d, groups=1).box())) in shown
+    assert squeezed(in_colour(conv2d(3, 64, 7, 112, 112, bias=False).latex())) in shown
 
 
 NOTEBOOKS = sorted(path.stem for path in (ROOT / "chapters").glob("*.ipynb"))

@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from witnesses import SEEN, saw, shortfalls
+from witnesses import SEEN, saw, shortfalls, unchecked
 
 from flopsbook import checked
 
@@ -54,6 +54,20 @@ def test_a_test_too_few_is_noticed(kind):
     assert shortfalls(CLAIMS, compared, passed) == [
         f"{kind}: {CLAIMS['passed'][kind]} claimed, {CLAIMS['passed'][kind] - 1} passed"
     ]
+
+
+def test_what_was_skipped_for_want_of_a_program_is_named_and_not_missed():
+    compared, passed = done()
+    kind, claimed = next(iter(CLAIMS["passed"].items()))
+    passed[kind] -= 3
+    skipped = Counter({kind: 3})
+    assert shortfalls(CLAIMS, compared, passed, skipped) == []
+    named = f"{kind} ({claimed} claimed, {claimed - 3} passed, 3 skipped)"
+    assert unchecked(CLAIMS, passed, skipped) == [named]
+    assert unchecked(CLAIMS, passed, Counter()) == []
+    passed[kind] -= 1
+    (line,) = shortfalls(CLAIMS, compared, passed, skipped)
+    assert line == f"{kind}: {claimed} claimed, {claimed - 4} passed, 3 skipped"
 
 
 def test_comparisons_are_counted():

@@ -17,21 +17,25 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 
-from flopsbook.build import build
-from flopsbook.build.downloads import ARCHIVE, Source, build_wheel, main, pages, write_notebooks
+from flopsbook.build.downloads import ARCHIVE, Source, main, pages, write_notebooks
 from flopsbook.build.launch import addresses
 from flopsbook.build.plain import Book, NoPlainFormError, plain, without_glue
+from flopsbook.build.site import BUILD, ROOT
+from flopsbook.build.wheels import build_wheels
 from flopsbook.roles import IN_THE_BOOK
 
-ROOT = build.ROOT
-FOLDER = build.BUILD / "html" / "notebooks"
+FOLDER = BUILD / "html" / "notebooks"
+JUPYTER_BOOK = "from jupyter_book.cli.main import main; main()"
 CHAPTERS = [page for page, path in pages().items() if path.suffix == ".ipynb"]
 every_chapter = pytest.mark.parametrize("chapter", [Path(page).name for page in CHAPTERS])
 
 
-@pytest.fixture(scope="module", autouse=True)
-def fresh():
-    assert build.is_fresh(), "the pages are not those of the present sources: run make book"
+pytestmark = pytest.mark.usefixtures("fresh_pages")
+
+
+def wheels():
+    """Return the wheels of the library and of the book's code."""
+    return next(FOLDER.glob("flopslib-*.whl")), next(FOLDER.glob("flopsbook-*.whl"))
 
 
 def read(chapter):
@@ -79,9 +83,10 @@ def test_it_says_nothing_in_the_language_of_the_book(chapter):
 @every_chapter
 def test_it_begins_with_how_to_install_its_library(chapter):
     first, second, third = read(chapter).cells[:3]
-    (wheel,) = FOLDER.glob("*.whl")
-    assert wheel.name in first.source
-    assert second.source == f'%pip install --quiet "./{wheel.name}[figures,frames]"'
+    library, book = wheels()
+    assert f"`{library.name}` and `{book.name}`" in first.source
+    installed = f'"./{library.name}" "./{book.name}[figures,frames]"'
+    assert second.source == f"%pip install --quiet {installed}"
     assert third.source.startswith("# ")
 
 
@@ -172,7 +177,7 @@ def elsewhere(tmp_path_factory):
     command = [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]
     packages = Path(subprocess.run(command, capture_output=True, text=True).stdout.strip())
     for package in Path(sysconfig.get_path("purelib")).iterdir():
-        if "flopslib" not in package.name:
+        if not {"flopslib", "flopsbook"} & set(re.split(r"\W|_", package.name)):
             (packages / package.name).symlink_to(package)
     environment = {k: v for k, v in os.environ.items() if k not in {"PYTHONPATH", IN_THE_BOOK}}
     environment |= {"PIP_NO_INDEX": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
@@ -215,9 +220,10 @@ def test_no_cell_uses_a_name_that_was_left_behind():
 
 def test_they_import_nothing_but_what_is_installed_with_the_library():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    extras = project["optional-dependencies"]
-    wanted = [*project["dependencies"], *extras["figures"], *extras["frames"]]
-    installed = {Requirement(text).name for text in wanted} | {"flopslib", "IPython"}
+    book = tomllib.loads((ROOT / "flopsbook" / "pyproject.toml").read_text())["project"]
+    book = book["optional-dependencies"]
+    wanted = [*project["dependencies"], *book["figures"], *book["frames"]]
+    installed = {Requirement(text).name for text in wanted} | {"flopslib", "flopsbook", "IPython"}
     for chapter in (Path(page).name for page in CHAPTERS):
         for source in codes(chapter)[1:]:
             for node in ast.walk(ast.parse(source)):
@@ -230,34 +236,43 @@ def test_they_import_nothing_but_what_is_installed_with_the_library():
 # --- the library and the archive -------------------------------------------------------
 
 
-def test_the_wheel_has_the_whole_library_and_nothing_else():
-    # what builds the book needs the repository anyway, so its templates may stay there
-    def for_readers(names):
-        return {name for name in names if not name.startswith("flopsbook/build/")}
+def test_the_wheels_have_each_its_part_and_nothing_else():
+    library, book = map(contents, wheels())
+    assert library == tracked("flopslib")
+    # what makes the pages needs the repository, and so does what makes the wheel
+    stays = {"flopsbook/pyproject.toml", *tracked("flopsbook/build")}
+    assert book == tracked("flopsbook") - stays
 
-    (wheel,) = FOLDER.glob("*.whl")
-    names = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "flopslib"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert all(name.startswith("flopslib/") for name in names)
-    assert for_readers(names) == for_readers(listed.stdout.split())
+
+def contents(wheel):
+    names = zipfile.ZipFile(wheel).namelist()
+    return {name for name in names if ".dist-info/" not in name}
+
+
+def tracked(folder):
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", folder]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    return {name for name in done.stdout.split() if (ROOT / name).exists()}
+
+
+def test_no_answer_of_a_graded_question_is_in_a_wheel():
+    questions = {name for name in tracked("assignments") if name.endswith(".py")}
+    for wheel in wheels():
+        assert not {Path(name).name for name in contents(wheel)} & {"hidden.py", "question.py"}
+        assert not any("assignments" in name for name in contents(wheel))
+    assert len(questions) > 5
 
 
 def test_equal_sources_are_equal_files(tmp_path):
-    wheels = [build_wheel(tmp_path / name).read_bytes() for name in ("one", "two")]
-    assert wheels[0] == wheels[1]
+    one, two = (build_wheels(tmp_path / name) for name in ("one", "two"))
+    assert [wheel.read_bytes() for wheel in one] == [wheel.read_bytes() for wheel in two]
 
 
 def test_the_archive_has_all_of_it():
-    (wheel,) = FOLDER.glob("*.whl")
     with zipfile.ZipFile(FOLDER / ARCHIVE) as archive:
         names = {Path(name).name for name in archive.namelist()}
-    assert names == {f"{Path(page).name}.ipynb" for page in CHAPTERS} | {wheel.name}
+    notebooks = {f"{Path(page).name}.ipynb" for page in CHAPTERS}
+    assert names == notebooks | {wheel.name for wheel in wheels()}
 
 
 # --- what the conversion refuses and keeps ---------------------------------------------
@@ -339,7 +354,7 @@ def test_a_loop_that_only_hands_over_is_left_out_and_another_is_not():
 # --- buttons ---------------------------------------------------------------------------
 
 
-def buttons(chapter, label, html=build.BUILD / "html"):
+def buttons(chapter, label, html=BUILD / "html"):
     from bs4 import BeautifulSoup
 
     page = BeautifulSoup((html / "chapters" / f"{chapter}.html").read_text(), "html.parser")
@@ -377,7 +392,7 @@ def test_where_a_chapter_can_be_run():
 def test_one_address_switches_the_buttons_on(tmp_path):
     copy = tmp_path / "book"
     copy.mkdir()
-    for name in ("flopslib", "pyproject.toml", "README.md", "LICENSE"):
+    for name in ("flopslib", "flopsbook", "pyproject.toml", "README.md", "LICENSE"):
         (copy / name).symlink_to(ROOT / name)
     config = (ROOT / "_config.yml").read_text()
     assert 'url: ""' in config
@@ -393,7 +408,7 @@ def test_one_address_switches_the_buttons_on(tmp_path):
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# Notation")])
     nbformat.write(notebook, chapters / "notation.ipynb")
     subprocess.run(
-        [sys.executable, "-c", build.JUPYTER_BOOK, "build", str(copy), "-W", "-n", "--keep-going"],
+        [sys.executable, "-c", JUPYTER_BOOK, "build", str(copy), "-W", "-n", "--keep-going"],
         cwd=copy,
         check=True,
         capture_output=True,
@@ -404,12 +419,13 @@ def test_one_address_switches_the_buttons_on(tmp_path):
         for _, address in addresses("chapters/notation", "https://github.com/a/b", "main", SERVICES)
     ]
     taken = nbformat.read(html / "notebooks" / "notation.ipynb", as_version=4)
-    line = '%pip install --quiet "flopslib[figures,frames] @ git+https://github.com/a/b@main"'
-    assert taken.cells[1].source == line
+    at = "git+https://github.com/a/b@main"
+    book = f"flopsbook[figures,frames] @ {at}#subdirectory=flopsbook"
+    assert taken.cells[1].source == f'%pip install --quiet "flopslib @ {at}" "{book}"'
 
 
 def test_the_site_address_makes_links_to_the_pages(tmp_path):
-    write_notebooks(tmp_path, Source(wheel="x.whl", site="https://a.github.io/b/"))
+    write_notebooks(tmp_path, Source(wheels=("x.whl", "y.whl"), site="https://a.github.io/b/"))
     text = (tmp_path / "conv2d.ipynb").read_text()
     assert "](https://a.github.io/b/chapters/depthwise_separable.html)" in text
 

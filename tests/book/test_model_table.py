@@ -12,7 +12,7 @@ BY_CLAIM = {entry.claim: entry for entry in TABLE}
 
 
 def test_every_row_of_the_notes_is_there():
-    notes = json.loads(files("flopslib").joinpath("data", "source_notes.json").read_text())
+    notes = json.loads(files("flopsbook").joinpath("data", "source_notes.json").read_text())
     rows = [n for n, c in notes["claims"].items() if c["section"] == "10.5.2"]
     assert sorted(BY_CLAIM) == sorted(rows)
     assert len(model_table().rows) == len(remainder_table().rows) == 6

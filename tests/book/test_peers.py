@@ -10,12 +10,12 @@ import pytest
 import flopslib
 from flopsbook import peers
 from flopsbook.peers import LAYERS, MODELS, SUBJECTS, Figure, figures
-from flopslib.counters import DEVICES, TOOLS, rules
+from flopslib.counters import DEVICES, TOOLS, predict, rules
 from flopslib.models import gpt
 from flopslib.report.report import count
 
 ROOT = Path(__file__).parents[2]
-STORED = json.loads((ROOT / "flopslib" / "data" / "peers.json").read_text(encoding="utf-8"))
+STORED = json.loads((ROOT / "flopsbook" / "data" / "peers.json").read_text(encoding="utf-8"))
 FIGURES = figures()
 COUNTED = [figure for figure in FIGURES if figure.error is None]
 REQUIRED = ["resnet18", "resnet50", "mobilenet_v2", "vit_b_16", "gpt2_layer", "llama_layer"]
@@ -148,7 +148,7 @@ def test_predictions_are_what_was_measured():
     for figure in COUNTED:
         subject = SUBJECTS[figure.subject]
         if not subject.written and not subject.one_operation:
-            found = peers.predict(subject.report, figure.tool, figure.device)
+            found = predict(subject.report, figure.tool, figure.device)
             assert found[figure.called] == figure.value
 
 

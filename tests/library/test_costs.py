@@ -64,11 +64,14 @@ def test_the_formula_gives_the_integer_by_substitution(cost):
                 formulas[given] = formula(cost.function, **flags, **letters)
             symbolic = formulas[given]
             numeric = cost.function(**sizes, **flags)
-            values = dict(_symbol_values(cost, sizes))
+            values = {s: sympy.Integer(n) for s, n in _symbol_values(cost, sizes)}
             for figure in FIGURES:
-                value = sympy.sympify(getattr(symbolic, figure)).subs(values)
+                value = sympy.sympify(getattr(symbolic, figure)).xreplace(values)
                 assert value == getattr(numeric, figure), (figure, sizes, flags)
-            other = {kind: count.subs(values) for kind, count in symbolic.other.items()}
+            other = {
+                kind: sympy.sympify(count).xreplace(values)
+                for kind, count in symbolic.other.items()
+            }
             assert {k: n for k, n in other.items() if n} == dict(numeric.other)
             saw("letters")
 

@@ -7,9 +7,9 @@ import pytest
 import yaml
 from bs4 import BeautifulSoup
 
-from flopsbook.build import build, pdf
+from flopsbook.build import pdf, site
 
-PAGES = build.BUILD / "html"
+PAGES = site.BUILD / "html"
 SECTIONS = ("chapter", "section", "subsection")
 
 
@@ -32,8 +32,8 @@ def words():
 
 @pytest.fixture(scope="module")
 def articles():
-    assert build.is_fresh(), "the pages are not those of the present sources: run make book"
-    contents = yaml.safe_load((build.ROOT / "_toc.yml").read_text())
+    assert not site.stale(), f"the pages are older than {site.stale()}: run make book"
+    contents = yaml.safe_load((site.ROOT / "_toc.yml").read_text())
     files = [chapter["file"] for part in contents["parts"] for chapter in part["chapters"]]
     pages = [(PAGES / f"{page}.html").read_text() for page in [contents["root"], *files]]
     return [BeautifulSoup(page, "html.parser").find("article") for page in pages]

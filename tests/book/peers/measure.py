@@ -22,7 +22,7 @@ from typing import Any
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
-STORED = ROOT / "flopslib" / "data" / "peers.json"
+STORED = ROOT / "flopsbook" / "data" / "peers.json"
 sys.path[:0] = [str(HERE), str(ROOT)]
 DEVICES = ("cpu", "meta")
 

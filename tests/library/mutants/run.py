@@ -168,7 +168,9 @@ def stages(module):
     for pattern, files in CONFIG["tests"].items():
         if str(module).startswith(pattern):
             named = (name.partition("::") for name in files)
-            first, second, *others = [f"tests/library/{file}.py{sep}{test}" for file, sep, test in named]
+            first, second, *others = [
+                f"tests/library/{file}.py{sep}{test}" for file, sep, test in named
+            ]
             return [[str(module), first], [second], *([others] if others else [])]
     raise LookupError(f"no tests are named for {module} in config.toml")
 
