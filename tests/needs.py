@@ -16,8 +16,8 @@ from functools import cache
 
 import pytest
 
-#: How the programs are installed.
-INSTALL = {"bwrap": "sudo apt install bubblewrap", "chromium": "sudo apt install chromium"}
+BWRAP = "install it with: sudo apt install bubblewrap"
+CHROMIUM = "install it with: sudo apt install chromium"
 
 #: Chromium's options; without the later ones it looks for its maker at every start.
 QUIET = [
@@ -41,33 +41,36 @@ SKIPS = Counter()
 
 @cache
 def trouble(program):
-    """Start a program once, and return what is wrong with it: "was not found", or None."""
+    """Start a program once; return what is wrong with it and what to do about it, or None."""
     return {"bwrap": _sandbox, "chromium": _browser}[program]()
 
 
 def _sandbox():
     from assignments.grading import sandbox
 
-    return sandbox.trouble()
+    wrong = sandbox.trouble()
+    return wrong and f"{wrong}; {BWRAP}"
 
 
 def _browser():
     program = shutil.which("chromium")
     if program is None:
-        return "was not found"
+        return f"was not found; {CHROMIUM}"
     if not importlib.util.find_spec("pytest_playwright"):
-        return "is there, but not what drives it, which `make test` installs"
+        return "was found, but not what drives it; install that with: make test"
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         options = ["--headless", *QUIET, f"--user-data-dir={folder}"]
         command = [program, *options, "--dump-dom", "data:text/html,<p>started</p>"]
         try:
             done = subprocess.run(command, capture_output=True, text=True, timeout=60)
-        except (OSError, subprocess.TimeoutExpired) as error:
-            return f"could not start: {error}"
+        except OSError as error:
+            return f"could not start: {error}; {CHROMIUM}"
+        except subprocess.TimeoutExpired:
+            return f"could not start: no answer within a minute; {CHROMIUM}"
     if done.returncode == 0 and "<p>started</p>" in done.stdout:
         return None
     said = done.stderr.strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
-    return f"could not start: {said[0]}"
+    return f"could not start: {said[0]}; {CHROMIUM}"
 
 
 # --- the mark ------------------------------------------------------------------
@@ -85,12 +88,12 @@ def pytest_runtest_setup(item):
     for mark in item.iter_markers("needs"):
         for program in mark.args:
             if wrong := trouble(program):
-                _leave_out(f"needs {program}, which {wrong}", INSTALL[program])
+                _leave_out(f"needs {program}, which {wrong}")
 
 
-def _leave_out(reason, install):
+def _leave_out(reason):
     if os.environ.get("CI") == "true":
-        pytest.fail(f"this test {reason}; install it with: {install}", pytrace=False)
+        pytest.fail(f"this test {reason}", pytrace=False)
     pytest.skip(reason)
 
 
@@ -110,15 +113,14 @@ def _reason(report):
 
 
 def pytest_terminal_summary(terminalreporter):
-    for program, install in INSTALL.items():
+    for program in sorted({program for program, _, _ in SKIPS}):
         wrongs = Counter()
         for (name, wrong, _), number in SKIPS.items():
             if name == program:
                 wrongs[wrong] += number
-        if wrongs:
-            ((wrong, _),) = wrongs.most_common(1)  # one process may hear another message
-            line = f"{tests(wrongs.total())} skipped: {program} {wrong}; install it with: {install}"
-            terminalreporter.write_line(line, yellow=True)
+        ((wrong, _),) = wrongs.most_common(1)  # another process may hear another message
+        line = f"{tests(wrongs.total())} skipped: {program} {wrong}"
+        terminalreporter.write_line(line, yellow=True)
 
 
 def tests(number):

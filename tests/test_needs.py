@@ -13,7 +13,11 @@ from needs import make_book
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
-BWRAP = "#!/bin/sh\necho 'bwrap: No permissions to create new namespace' >&2\nexit 1\n"
+BWRAP = """#!/bin/sh
+[ "$1" = --help ] || echo tried >> {note}
+echo 'bwrap: No permissions to create new namespace' >&2
+exit 1
+"""
 CHROMIUM = "#!/bin/sh\necho 'Missing X server or $DISPLAY' >&2\nexit 1\n"
 #: With pytest-xdist, where it is installed, it has to be the same.
 PROCESSES = [[], ["-p", "xdist.plugin", "-n", "2"]] if find_spec("xdist") else [[]]
@@ -123,7 +127,8 @@ def test_what_is_missing_is_skipped_and_named(elsewhere, more):
 
 @processes
 def test_what_cannot_start_is_quoted(elsewhere, more):
-    elsewhere.program("bwrap", BWRAP)
+    note = elsewhere.folder / "note"
+    elsewhere.program("bwrap", BWRAP.format(note=note))
     elsewhere.program("chromium", CHROMIUM)
     done = elsewhere.run("tests/test_some.py", *more)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -132,6 +137,7 @@ def test_what_cannot_start_is_quoted(elsewhere, more):
         "namespace; install it with: sudo apt install bubblewrap\n" in done.stdout
     )
     assert "chromium could not start: Missing X server or $DISPLAY; install it" in done.stdout
+    assert 1 <= note.read_text().count("tried") <= (2 if more else 1)  # once in each process
 
 
 @processes

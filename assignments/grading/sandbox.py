@@ -296,8 +296,10 @@ def trouble() -> str | None:
     command = [program, *trial._walls(flopslib=True), *interpreter(), "-c", become]
     try:
         done = subprocess.run(command, env={}, cwd="/", capture_output=True, text=True, timeout=60)
-    except (OSError, subprocess.TimeoutExpired) as error:
+    except OSError as error:
         return f"could not start: {error}"
+    except subprocess.TimeoutExpired:
+        return "could not start: no answer within a minute"
     if done.returncode == 0:
         return None
     said = done.stderr.strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
