@@ -20,7 +20,7 @@ book: $(INSTALLED)
 
 # the labs are tried in a browser where there is one, and always where CI=true
 test: book $(if $(filter true,$(CI))$(shell command -v chromium),$(TOOLS))
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n logical
 
 # look at every page with Debian's chromium, and operate it with the keyboard
 test-browser: book $(TOOLS)
@@ -43,7 +43,7 @@ serve: book
 	$(BIN)/python -m http.server --directory _build/html 8000
 
 clean:
-	rm -rf _build .venv .venv-peers .venv-mutants .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
+	rm -rf _build .venv .venv-peers .venv-mutants .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info .import_linter_cache
 
 # run every chapter afresh and store what it prints
 notebooks: $(INSTALLED)
@@ -51,7 +51,7 @@ notebooks: $(INSTALLED)
 
 # run all tests and store what they did, for the page "How this book is checked"
 record: book $(TOOLS)
-	$(BIN)/python -m pytest -n auto --record
+	$(BIN)/python -m pytest -n logical --record
 	$(BIN)/python -m flopsbook.build.notebooks --run chapters/checked.ipynb
 
 format: $(INSTALLED)

@@ -300,6 +300,12 @@ def test_everything_imports_and_counts_without_the_optional_packages():
             "pip install 'flopslib[loops]'",
         ),
         (
+            "pandas",
+            "from flopslib import count; from flopslib.layers import ReLU\n"
+            "count(ReLU(), (2, 3)).to_frame()",
+            "pip install 'flopslib[frames]'",
+        ),
+        (
             "matplotlib",
             "from flopsbook import figures\nfigures.linear_grid(in_features=3, out_features=2)",
             "pip install 'flopsbook[figures]'",

@@ -18,6 +18,9 @@ def once(function: Callable[..., Any]) -> Callable[..., Any]:
     """Return a function that computes an answer once, however often it is asked for.
 
     A function that is the answer itself, and so takes arguments, is returned as it is.
+
+    >>> once(max) is max, once(lambda: 6)()
+    (True, 6)
     """
     return function if inspect.signature(function).parameters else cache(function)
 

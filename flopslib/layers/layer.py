@@ -309,7 +309,11 @@ def _pass_through(name: str, layer: Layer, x: Shape) -> Shape:
 
 
 def checked_shape(input_shape: Any) -> Shape:
-    """Return the shape of an input as a tuple of positive integers, or refuse it."""
+    """Return the shape of an input as a tuple of positive integers, or refuse it.
+
+    >>> checked_shape([1, 3, 224, 224])
+    (1, 3, 224, 224)
+    """
     if not isinstance(input_shape, (tuple, list)):
         raise TypeError(
             f"input_shape must be a tuple of positive integers such as (1, 3, 224, 224), "

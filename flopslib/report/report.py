@@ -8,6 +8,7 @@ from flopslib.layers.layer import Layer, checked_shape, measured
 from flopslib.report import views
 from flopslib.report.rows import Measured, Row
 from flopslib.sizes.checks import shown
+from flopslib.sizes.optional import needed
 
 if TYPE_CHECKING:
     import pandas
@@ -79,7 +80,7 @@ class Report(Measured):
 
         Counts past 64 bits are Python integers in a column of objects.
         """
-        import pandas  # it need not be installed
+        pandas = needed("pandas", "frames")
 
         records = views.records(self, depth)
         return pandas.DataFrame(records, columns=list(views.FIELDS)).set_index("path")
