@@ -165,10 +165,10 @@ def mend(app: Any, page: str, template: str, context: dict[str, Any], tree: Any)
         module = page.removeprefix("_modules/").replace("/", ".")
 
         def documented(link: re.Match[str]) -> str:
-            full = f"{module}.{link[1].removeprefix('flopslib.')}"
+            full = f"{module}.{link[1].partition('.')[2]}"
             return link[0] if link[1] in names or full not in names else f'#{full}"'
 
-        body = re.sub(r'#(flopslib[\w.]*)"', documented, body)
+        body = re.sub(r'#(flops(?:lib|book)[\w.]*)"', documented, body)
     if body:
         context["body"] = body
 
