@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# pytest-xdist 3.8.0 under pytest 9.2.0 ignores xdist_group: --dist loadgroup spreads a group.
+# Under pytest 9.2.0, pytest-xdist 3.8.0 spreads a group of tests that --dist loadgroup is to keep together.
 # Version: pytest 9.2.0, pytest-xdist 3.8.0, Linux, Python 3.11.7.
 # Behaviour: tests that share @pytest.mark.xdist_group("one") are to run in one process under
 #   `-n 2 --dist loadgroup`. They are given to both processes, without a warning, so tests that

@@ -17,8 +17,10 @@ import hashlib
 import importlib.metadata
 import json
 import os
+import re
 import shutil
 import sys
+from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -45,9 +47,17 @@ def sources() -> dict[str, str]:
         for path in sorted(files)
         if (ROOT / path).is_file() and not _is_by_product(path)
     }
-    packages = (f"{p.name} {p.version}" for p in importlib.metadata.distributions())
-    installed = "\n".join([sys.version, *sorted(packages)])
+    installed = "\n".join([sys.version, *sorted(_packages())])
     return digests | {INSTALLED: hashlib.sha256(installed.encode()).hexdigest()}
+
+
+def _packages() -> Iterator[str]:
+    """Yield the packages that the book is built with, and not those for its maintainers."""
+    lock = (ROOT / "requirements.lock").read_text()
+    locked = set(re.findall(r"^([\w.-]+)==", lock, flags=re.MULTILINE))
+    for package in importlib.metadata.distributions():
+        if re.sub(r"[-_.]+", "-", package.name).lower() in locked:
+            yield f"{package.name} {package.version}"
 
 
 def _is_by_product(path: Path) -> bool:

@@ -19,7 +19,7 @@ def once(function: Callable[..., Any]) -> Callable[..., Any]:
 
     A function that is the answer itself, and so takes arguments, is returned as it is.
 
-    >>> once(max) is max, once(lambda: 6)()
+    >>> once(len) is len, once(lambda: 6)()
     (True, 6)
     """
     return function if inspect.signature(function).parameters else cache(function)
