@@ -31,6 +31,7 @@ from flopsbook.build.kernels import environment, warm
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "_build"
 STAMP = BUILD / "built-from.json"
+LOCK = ROOT / "requirements.lock"
 CACHE = ".jupyter_cache"
 
 #: What the pages are made of, and what their numbers come from.
@@ -53,8 +54,7 @@ def sources() -> dict[str, str]:
 
 def _packages() -> Iterator[str]:
     """Yield the packages that the book is built with, and not those for its maintainers."""
-    lock = (ROOT / "requirements.lock").read_text()
-    locked = set(re.findall(r"^([\w.-]+)==", lock, flags=re.MULTILINE))
+    locked = set(re.findall(r"^([\w.-]+)==", LOCK.read_text(), flags=re.MULTILINE))
     for package in importlib.metadata.distributions():
         if re.sub(r"[-_.]+", "-", package.name).lower() in locked:
             yield f"{package.name} {package.version}"
