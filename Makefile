@@ -12,6 +12,8 @@ MUTANTS := .venv-mutants
 export JUPYTER_PREFER_ENV_PATH := 1
 export PYTHONNOUSERSITE := 1
 unexport PYTHONPATH
+# whoever sets it has every process compile the sources afresh
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: book test test-browser check serve clean notebooks format lock record bench peers mutants assignments grade pdf
 

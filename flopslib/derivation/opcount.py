@@ -20,6 +20,8 @@ MAIN_KINDS = ("multiplications", "additions", "macs")
 #: FLOP figure of this library contains.
 OTHER_KINDS = ("comparisons", "divisions", "exponentials", "square_roots", "erfs")
 
+NOTHING_ELSE: Mapping[str, Any] = MappingProxyType(Counter())
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class OpCount:
@@ -61,6 +63,9 @@ class OpCount:
     def __post_init__(self) -> None:
         for name in MAIN_KINDS:
             object.__setattr__(self, name, _count(name, getattr(self, name)))
+        if not self.other and type(self.other) is dict:
+            object.__setattr__(self, "other", NOTHING_ELSE)
+            return
         if not isinstance(self.other, Mapping):
             raise TypeError(f"other must be a mapping from kind to count, got {shown(self.other)}")
         unknown = [kind for kind in self.other if kind not in OTHER_KINDS]
@@ -142,6 +147,8 @@ class OpCount:
 
 
 def _count(name: str, value: Any) -> Any:
+    if type(value) is int and value >= 0:  # nearly always, and so without a detour
+        return value
     return plain(whole_number(name, value, minimum=0))
 
 

@@ -160,6 +160,8 @@ def wrapped(value: Any) -> Any:
     >>> wrapped(numpy.int64(2**62)) * 4 == 2**64
     True
     """
+    if type(value) is int:  # nearly always, and so without a detour
+        return value
     numpy = sys.modules.get("numpy")
     if is_array(value) and value.ndim:
         return Sweep(value)

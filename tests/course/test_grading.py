@@ -864,7 +864,7 @@ def test_a_test_that_does_not_end_costs_its_own_question_only(tester, monkeypatc
     loop = "while type(layers_2) is list:\n        pass\n    "
     path.write_text(path.read_text().replace("from assignments", loop + "from assignments", 1))
     tester.plan("anna")  # so that only the tests are timed
-    monkeypatch.setattr(autograder, "SECONDS", 4.0)
+    monkeypatch.setattr(autograder, "SECONDS", 2.5)
     given = {
         q.answer: {"value": q.right_answer("anna")} for q in load("layers") if not q.is_function
     }
