@@ -45,7 +45,7 @@ serve: book
 	$(BIN)/python -m http.server --directory _build/html 8000
 
 clean:
-	rm -rf _build .venv .venv-peers .venv-mutants .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info .import_linter_cache
+	rm -rf _build .venv .venv-peers .venv-mutants .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info .import_linter_cache .benchmarks
 
 # run every chapter afresh and store what it prints
 notebooks: $(INSTALLED)

@@ -14,6 +14,7 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from sources import lying_there, sources
 
 import flopsbook
 import flopslib
@@ -77,13 +78,6 @@ def test_the_changelog_has_every_name_that_moved():
 # --- licences -----------------------------------------------------------------
 
 
-def tracked():
-    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
-    if listed.returncode:
-        pytest.skip("this copy is no git repository")
-    return listed.stdout.split()
-
-
 def matches(path, pattern):
     """Whether a pattern of REUSE.toml covers a path."""
     parts = re.split(r"(\*\*|\*)", pattern)
@@ -119,14 +113,14 @@ def test_the_licences_are_the_standard_texts():
 def test_every_folder_is_in_the_table_of_licences():
     table = (ROOT / "README.md").read_text().partition("| licence |")[2]
     named = set(re.findall(r"`([\w./]+)`", table))
-    assert {path.partition("/")[0] for path in tracked() if "/" in path} <= named
+    assert {path.partition("/")[0] for path in sources() if "/" in path} <= named
     for path in named:
         assert (ROOT / path).exists(), path
 
 
 def test_every_file_has_a_licence():
     texts = {path.stem for path in (ROOT / "LICENSES").iterdir()}
-    for path in tracked():
+    for path in sources():
         if path != "LICENSE" and not path.startswith("LICENSES/"):
             found = licence(path)
             assert found, path
@@ -420,3 +414,22 @@ def test_the_forms_ask_for_what_a_report_needs():
     change = (ROOT / ".github" / "pull_request_template.md").read_text()
     headings = re.findall(r"^## (.+)$", change, flags=re.MULTILINE)
     assert headings == ["Why", "What was run", "What was seen red"]
+
+
+# --- the files themselves -----------------------------------------------------
+
+
+def test_without_git_the_files_are_those_that_git_would_list(tmp_path):
+    (tmp_path / ".gitignore").write_text(".venv/\n*.egg-info/\n/build/\na/secret\n__pycache__/\n")
+    for name in ("a/b.py", "a/build/c.py", "d.md"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    for name in ("a/secret", ".venv/x", "y.egg-info/z", "build/w", "a/__pycache__/v", ".git/u"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    assert lying_there(tmp_path) == {".gitignore", "a/b.py", "a/build/c.py", "d.md"}
+    assert lying_there(tmp_path, "a") == {"a/b.py", "a/build/c.py"}
+
+
+def test_a_walk_finds_what_git_lists_here():
+    assert lying_there(ROOT, "flopslib") == sources("flopslib")

@@ -16,6 +16,7 @@ import nbformat
 import pytest
 import yaml
 from packaging.requirements import Requirement
+from sources import sources
 
 from flopsbook.build.downloads import ARCHIVE, Source, main, pages, write_notebooks
 from flopsbook.build.launch import addresses
@@ -238,10 +239,10 @@ def test_they_import_nothing_but_what_is_installed_with_the_library():
 
 def test_the_wheels_have_each_its_part_and_nothing_else():
     library, book = map(contents, wheels())
-    assert library == tracked("flopslib")
+    assert library == sources("flopslib")
     # what makes the pages needs the repository, and so does what makes the wheel
-    stays = {"flopsbook/pyproject.toml", *tracked("flopsbook/build")}
-    assert book == tracked("flopsbook") - stays
+    stays = {"flopsbook/pyproject.toml", *sources("flopsbook/build")}
+    assert book == sources("flopsbook") - stays
 
 
 def contents(wheel):
@@ -249,14 +250,8 @@ def contents(wheel):
     return {name for name in names if ".dist-info/" not in name}
 
 
-def tracked(folder):
-    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", folder]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    return {name for name in done.stdout.split() if (ROOT / name).exists()}
-
-
 def test_no_answer_of_a_graded_question_is_in_a_wheel():
-    questions = {name for name in tracked("assignments") if name.endswith(".py")}
+    questions = {name for name in sources("assignments") if name.endswith(".py")}
     for wheel in wheels():
         assert not {Path(name).name for name in contents(wheel)} & {"hidden.py", "question.py"}
         assert not any("assignments" in name for name in contents(wheel))
