@@ -25,6 +25,10 @@ from flopslib.derivation.rendering import (
 )
 from flopslib.derivation.steps import Derivation, Part
 from flopslib.loops.operands import parameters
+from flopslib.sizes.checks import shown
+
+#: What SymPy calls a relation -> its sign.
+RELATIONS = {"==": "=", "!=": r"\ne", "<": "<", "<=": r"\le", ">": ">", ">=": r"\ge"}
 
 #: An approximation is called good while it misses no more than this share.
 GOOD_WITHIN = 0.05
@@ -88,6 +92,53 @@ def percent(share: float, digits: int = 2, *, signed: bool = False) -> str:
     """
     sign = "+" if signed else ""
     return f"{float(share):{sign}.{digits}%}".replace("%", "\N{NO-BREAK SPACE}%").replace("-", "−")
+
+
+def formulas(
+    rows: Iterable[Sequence[Any]], header: Sequence[str] = ("quantity", "formula")
+) -> Table:
+    r"""Return a table of names and of what they are, as typeset mathematics.
+
+    Args:
+        rows: for each a name, a SymPy expression, an (in)equality of SymPy or an int, and if
+            you like its unit; multiplications and additions are in their colours.
+        header: what stands above the names and above the formulas.
+
+    Raises:
+        TypeError: a row is none of these.
+
+    >>> from flopslib.notation import B, L, d
+    >>> formulas([("query projection", 2 * B * L * d**2, "FLOPs"), ("heads", 12)])
+    | quantity | formula |
+    | --- | --- |
+    | query projection | $2 B L d^{2}$ FLOPs |
+    | heads | $12$ |
+    """
+    return Table(header, [[name, _typeset(*value)] for name, *value in map(_formula_row, rows)])
+
+
+def _formula_row(row: Sequence[Any]) -> Sequence[Any]:
+    import sympy
+
+    is_row = isinstance(row, Sequence) and not isinstance(row, str) and len(row) in (2, 3)
+    name, value, unit = [*row, ""][:3] if is_row else (None, None, None)
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    mathematics = isinstance(value, (sympy.Expr, sympy.core.relational.Relational))
+    if not (isinstance(name, str) and isinstance(unit, str) and (whole or mathematics)):
+        raise TypeError(
+            "every row of formulas must be a name, a SymPy expression or an int, and perhaps a "
+            f"unit, got {shown(row)}"
+        )
+    return row
+
+
+def _typeset(value: Any, unit: str = "") -> str:
+    sides = getattr(value, "rel_op", None)
+    if sides:
+        return f"${latex(value.lhs)} {RELATIONS[sides]} {latex(value.rhs)}$ {unit}".rstrip()
+    coloured = COLOURED.get(unit, str)
+    terms = (f"${coloured(term)}$" for term in terms_latex(value, as_sum=False))
+    return " ".join([*terms, unit]).rstrip()
 
 
 def notation_table() -> Table:

@@ -127,15 +127,25 @@ def latex(value: Any, *, as_sum: bool = False) -> str:
     return f"{value:,}".replace(",", "{,}")
 
 
-def terms_latex(value: Any) -> list[str]:
+def terms_latex(value: Any, *, as_sum: bool = True) -> list[str]:
     r"""Write a value as LaTeX term by term, signs included, so that a long sum can wrap.
 
     >>> from flopslib.notation import L, d
-    >>> terms_latex(4 * L * (d - 1))
-    ['4 L d', '{} - 4 L']
+    >>> terms_latex(4 * L * (d - 1)), terms_latex(4 * L * (d - 1), as_sum=False)
+    (['4 L d', '{} - 4 L'], ['4 L \\left(d - 1\\right)'])
     """
-    first, *others = re.split(r" (?=[+-] )", latex(value, as_sum=True))
+    first, *others = _outermost_terms(latex(value, as_sum=as_sum))
     return [first, *(f"{{}} {term}" for term in others)]
+
+
+def _outermost_terms(body: str) -> Iterator[str]:
+    depth = start = 0
+    for found in re.finditer(r"[{(]|[})]| (?=[+-] )", body):
+        if found[0] == " " and not depth:
+            yield body[start : found.start()]
+            start = found.end()
+        depth += (found[0] in "{(") - (found[0] in "})")
+    yield body[start:]
 
 
 def _array_text(value: Any) -> str:
