@@ -25,10 +25,10 @@ import ast
 import json
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from flopsbook.build.results import results
 
@@ -192,10 +192,11 @@ def _is_computed(node: ast.AST) -> bool:
 def passages(path: Path) -> list[Passage]:
     """Return the prose of a notebook, a Markdown page or a module."""
     read = {".ipynb": _of_notebook, ".md": _of_page, ".py": _of_module}[path.suffix]
-    return list(read(_name(path), path.read_text(encoding="utf-8")))
+    return list(read(name(path), path.read_text(encoding="utf-8")))
 
 
-def _name(path: Path) -> str:
+def name(path: Path) -> str:
+    """Return what a page is called in a complaint."""
     file = path.resolve()
     return file.relative_to(ROOT).as_posix() if file.is_relative_to(ROOT) else str(path)
 
@@ -234,7 +235,10 @@ def _of_page(name: str, text: str) -> Iterator[Passage]:
 
 def _of_module(name: str, text: str) -> Iterator[Passage]:
     given = inputs(text)
-    for line, words in strings(text):
+    shown = strings(text)
+    if ast.get_docstring(ast.parse(text)) is not None:
+        next(shown)
+    for line, words in shown:
         yield Passage(name, f"line {line}", words, given)
 
 
@@ -251,7 +255,7 @@ def typed_glue(path: Path) -> list[str]:
     if path.suffix != ".ipynb":
         return []
     return [
-        f"{_name(path)}: {cell['id']}: a value is typed into glue: {' '.join(call.split())}"
+        f"{name(path)}: {cell['id']}: a value is typed into glue: {' '.join(call.split())}"
         for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]
         if cell["cell_type"] == "code"
         for call in typed_into_glue("".join(cell["source"]))
@@ -267,15 +271,39 @@ def pages() -> list[Path]:
     return [*markdown, *sorted(chapters.glob("*.ipynb")), *modules]
 
 
+class Excusable(Protocol):
+    """What has to be known of a fault to excuse it."""
+
+    @property
+    def file(self) -> str:
+        """Where it is."""
+        ...
+
+    @property
+    def words(self) -> str:
+        """What is wrong."""
+        ...
+
+    @property
+    def passage(self) -> str:
+        """The text around it."""
+        ...
+
+    @property
+    def start(self) -> int:
+        """Where in that text it starts."""
+        ...
+
+
 class Reviewed(NamedTuple):
-    """A result that may stay typed: its file, the words it stands in, and why."""
+    """Something that may stay: its file, the words it is part of, and why."""
 
     file: str
     text: str
     reason: str
 
-    def excuses(self, fault: Fault) -> bool:
-        """Does the result stand within these words?"""
+    def excuses(self, fault: Excusable) -> bool:
+        """Is the fault within these words?"""
         starts = (m.start() for m in re.finditer(re.escape(self.text), fault.passage))
         end = fault.start + len(fault.words)
         return self.file == fault.file and any(
@@ -293,16 +321,24 @@ def complaints(paths: list[Path], entries: list[Reviewed]) -> list[str]:
     found = [fault for path in paths for fault in faults(passages(path))]
     wrong = [str(fault) for fault in found if not any(e.excuses(fault) for e in entries)]
     wrong += [call for path in paths for call in typed_glue(path)]
-    read = {passage.file for path in paths for passage in passages(path)}
+    read = {name(path) for path in paths}
+    return wrong + list_faults(entries, found, read, REVIEWED.name, MOST_REVIEWED)
+
+
+def list_faults(
+    entries: list[Reviewed], found: Sequence[Any], read: set[str], listed: str, most: int
+) -> list[str]:
+    """Say what is wrong with a list of exceptions, ``listed``, a line each."""
+    wrong = []
     for entry in entries:
         if entry.file in read and not any(map(entry.excuses, found)):
-            wrong.append(f"{REVIEWED.name}: nothing is excused by {entry.text!r} of {entry.file}")
+            wrong.append(f"{listed}: nothing is excused by {entry.text!r} of {entry.file}")
         if not (ROOT / entry.file).exists():
-            wrong.append(f"{REVIEWED.name}: there is no such page as {entry.file}")
+            wrong.append(f"{listed}: there is no such page as {entry.file}")
         if not entry.reason.strip():
-            wrong.append(f"{REVIEWED.name}: no reason is given for {entry.text!r} of {entry.file}")
-    if len(entries) > MOST_REVIEWED:
-        wrong.append(f"{REVIEWED.name}: {len(entries)} entries, and {MOST_REVIEWED} are allowed")
+            wrong.append(f"{listed}: no reason is given for {entry.text!r} of {entry.file}")
+    if len(entries) > most:
+        wrong.append(f"{listed}: {len(entries)} entries, and {most} are allowed")
     return wrong
 
 
