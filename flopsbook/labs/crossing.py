@@ -27,6 +27,7 @@ def attention_and_ffn(
     gated: bool = False,
     batch: Size = 1,
     bias: bool = True,
+    tanh_gelu: bool = False,
 ) -> Derivation:
     """Count the two halves of a Transformer layer, without norms and residual sums.
 
@@ -40,6 +41,7 @@ def attention_and_ffn(
         gated: whether the FFN has a gate, and so three matrices.
         batch: B, how many sequences.
         bias: whether the linear layers have biases.
+        tanh_gelu: whether GELU is computed by tanh; a gated FFN has none.
 
     >>> attention_and_ffn(5, 12, num_heads=3).macs
     9240
@@ -49,8 +51,10 @@ def attention_and_ffn(
         batch=batch, bias=bias,
     )  # fmt: skip
     width: Any = FFN_DEFAULTS["d_ff"].value({"d_model": d_model}) if d_ff is None else d_ff
-    ffn = gated_feed_forward if gated else feed_forward
-    return attention + ffn(seq_len, d_model, d_ff=width, batch=batch, bias=bias)
+    options: Any = {"d_ff": width, "batch": batch, "bias": bias}
+    if gated:
+        return attention + gated_feed_forward(seq_len, d_model, **options)
+    return attention + feed_forward(seq_len, d_model, **options, tanh_gelu=tanh_gelu)
 
 
 # it is made of layers and is none itself, so the registry does not have it
@@ -66,7 +70,7 @@ def crossover() -> Lab:
     """Make a lab of attention against the FFN.
 
     >>> print(repr(crossover()).splitlines()[2])
-    | GPT-2 small | 8,858,370,048 | 17,716,740,096 | 17,753,690,112 |
+    | GPT-2 small | 8,858,370,048 | 17,716,740,096 | 17,759,981,568 |
     """
     series = {
         "attention": _names(

@@ -1,7 +1,8 @@
 """Real layers to begin a lab with, read off the library's own models.
 
 No size is typed here: a preset names a model and a place in it, and the sizes are those of
-the layer that works there. What is read has to cost what the model counts there.
+the layer that works there. What is read has to cost what the model counts there, but for the
+norms and sums around it.
 
 >>> presets("conv2d")["the first convolution of ResNet-18"]["kernel_size"]
 (7, 7)
@@ -13,6 +14,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from flopslib.costs.compiling import KINDS
 from flopslib.costs.registry import registered
 from flopslib.layers.layer import Layer, Node, joined, measured
 from flopslib.models.model_list import catalogue
@@ -20,6 +22,9 @@ from flopslib.models.model_list import catalogue
 __all__ = ["presets"]
 
 Arguments = dict[str, Any]
+
+#: What neither a norm nor a sum performs, so that a layer has it alone or with them around it.
+COMPARED = ("macs", "exponentials", "erfs")
 
 
 class Place(NamedTuple):
@@ -50,10 +55,11 @@ def _read(name: str, place: Place) -> Arguments:
     root = measured(entry.build(), entry.input_shape)
     nodes = [node_at(root, path) for path in place.paths]
     arguments = READ[name](*nodes)
-    macs = registered()[name].function(**arguments).macs
-    there = sum(node.total[2] for node in nodes)
-    if macs != there:
-        raise ValueError(f"{place.what}: {name} counts {macs} MACs, the model {there}")
+    counted = registered()[name].function(**arguments).total.kinds()
+    for kind in COMPARED:
+        ours, there = counted.get(kind, 0), sum(n.total[KINDS.index(kind)] for n in nodes)
+        if ours != there:
+            raise ValueError(f"{place.what}: {name} counts {ours} {kind}, the model {there}")
     return arguments
 
 
@@ -133,10 +139,14 @@ def _bias(layer: Layer) -> Arguments:
 
 def _feed_forward(node: Node) -> Arguments:
     batch, seq_len, width = node.input_shape
-    first = next(part.layer for _, part in walk(node) if type(part.layer).__name__ == "Linear")
+    first, bend = (_first(node, kind) for kind in ("Linear", "GELU"))
     sizes = {"seq_len": seq_len, "d_model": width, "d_ff": first.out_features, "batch": batch}
     usual = {"d_ff": None} if first.out_features == 4 * width else {}
-    return sizes | usual | _bias(first)
+    return sizes | usual | _bias(first) | {"tanh_gelu": bend.approximate == "tanh"}
+
+
+def _first(node: Node, *kinds: str) -> Any:
+    return next(part.layer for _, part in walk(node) if type(part.layer).__name__ in kinds)
 
 
 def _gated(node: Node) -> Arguments:

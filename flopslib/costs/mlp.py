@@ -16,7 +16,9 @@ DEFAULTS = {"d_ff": Default("d_model", times=4)}
 @cost_function(
     defaults=DEFAULTS,
     chapter="feed_forward",
-    example=Example("GPT-2 small, 1024 tokens", {"seq_len": 1024, "d_model": 768}),
+    example=Example(
+        "GPT-2 small, 1024 tokens", {"seq_len": 1024, "d_model": 768, "tanh_gelu": True}
+    ),
 )
 def feed_forward(
     seq_len: Size,
@@ -25,8 +27,9 @@ def feed_forward(
     d_ff: Size | None = None,
     batch: Size = 1,
     bias: bool = True,
+    tanh_gelu: bool = False,
 ) -> Derivation:
-    """Count a feed-forward network: linear, exact GELU, linear, at every position.
+    """Count a feed-forward network: linear, GELU, linear, at every position.
 
     Args:
         seq_len: L, the positions.
@@ -34,6 +37,7 @@ def feed_forward(
         d_ff: the width in between; None: 4 · d_model.
         batch: B, how many sequences.
         bias: whether the two linear layers have biases.
+        tanh_gelu: whether GELU is computed by tanh, as GPT-2 does; False: by erf, exactly.
 
     Shapes:
         the input and the output are (B, L, d), in between (B, L, d_ff).
@@ -52,7 +56,8 @@ def feed_forward(
     """
     hidden: Any = d_ff  # the registry has filled it in
     positions = batch * seq_len
-    gelu = Step("GELU", (primitives.gelu(),), (positions, hidden), unit="hidden number")
+    bend = primitives.gelu_tanh() if tanh_gelu else primitives.gelu()
+    gelu = Step("GELU", (bend,), (positions, hidden), unit="hidden number")
     return (
         linear(d_model, hidden, batch=positions, bias=bias).named("first linear")
         + Derivation((gelu,))

@@ -18,7 +18,8 @@ from flopslib.sizes.exact import Size
     defaults=ATTENTION_DEFAULTS | FFN_DEFAULTS,
     chapter="transformer",
     example=Example(
-        "GPT-2 small, 1024 tokens, no mask", {"seq_len": 1024, "d_model": 768, "num_heads": 12}
+        "GPT-2 small, 1024 tokens, no mask",
+        {"seq_len": 1024, "d_model": 768, "num_heads": 12, "tanh_gelu": True},
     ),
 )
 def transformer_layer(
@@ -33,6 +34,7 @@ def transformer_layer(
     d_ff: Size | None = None,
     batch: Size = 1,
     bias: bool = True,
+    tanh_gelu: bool = False,
 ) -> Derivation:
     """Count a Transformer layer: attention and FFN, each with a norm and a residual sum.
 
@@ -49,6 +51,7 @@ def transformer_layer(
         d_ff: the width inside the FFN; None: 4 · d_model.
         batch: B, how many sequences.
         bias: whether the linear layers and both norms have biases, as in torch.
+        tanh_gelu: whether GELU is computed by tanh, as GPT-2 does; False: by erf, exactly.
 
     Shapes:
         the input and the output are (B, L, d).
@@ -74,7 +77,9 @@ def transformer_layer(
         ),
         Derivation((residual,)).named("first residual sum"),
         Derivation((norm,)).named("second norm"),
-        feed_forward(seq_len, d_model, d_ff=d_ff, batch=batch, bias=bias),
+        feed_forward(
+            seq_len, d_model, d_ff=d_ff, batch=batch, bias=bias, tanh_gelu=tanh_gelu
+        ),
         Derivation((residual,)).named("second residual sum"),
     ]  # fmt: skip
     return sum(steps, start=Derivation(())).named("Transformer layer")

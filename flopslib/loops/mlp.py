@@ -6,29 +6,29 @@ from typing import Any
 
 from flopslib.loops.dense import linear
 from flopslib.loops.loop import Operands, runs_on
-from flopslib.loops.primitives import elementwise_product, gelu, silu
+from flopslib.loops.primitives import elementwise_product, gelu, gelu_tanh, silu
 
 
 def feed_forward_operands(
-    seq_len: int, d_model: int, d_ff: int, batch: int, bias: bool
+    seq_len: int, d_model: int, d_ff: int, batch: int, bias: bool, tanh_gelu: bool = False
 ) -> Operands:
-    """Return the shapes of the operands of the loop, its weights among them."""
+    """Return the shapes of the operands of the loop, its weights among them, and its option."""
     return {
         "x": (batch, seq_len, d_model),
         "w_1": (d_ff, d_model),
         "b_1": (d_ff,) if bias else None,
         "w_2": (d_model, d_ff),
         "b_2": (d_model,) if bias else None,
-    }, {}
+    }, {"bend": gelu_tanh if tanh_gelu else gelu}
 
 
 @runs_on(feed_forward_operands)
-def feed_forward(x: Any, w_1: Any, b_1: Any, w_2: Any, b_2: Any) -> Any:
+def feed_forward(x: Any, w_1: Any, b_1: Any, w_2: Any, b_2: Any, bend: Any = gelu) -> Any:
     """Widen every position, bend every number, and narrow the position again."""
     y = []
     for tokens in x:
         hidden = linear(tokens, w_1, b_1)
-        bent = [[gelu(number) for number in vector] for vector in hidden]
+        bent = [[bend(number) for number in vector] for vector in hidden]
         y.append(linear(bent, w_2, b_2))
     return y
 

@@ -1,4 +1,4 @@
-"""GPT-2 and GPT-3.
+"""GPT-2 and GPT-3, with the GELU by tanh that their programs compute.
 
 Radford et al., "Language models are unsupervised multitask learners", 2019;
 Brown et al., "Language models are few-shot learners", 2020.
@@ -64,7 +64,7 @@ def gpt(
     mlp = Sequential(
         ln_2=LayerNorm(embed_dim),
         c_fc=Linear(embed_dim, 4 * embed_dim),
-        gelu=GELU(),
+        gelu=GELU("tanh"),
         c_proj=Linear(4 * embed_dim, embed_dim),
     )
     layer = Sequential(

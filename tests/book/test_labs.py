@@ -131,7 +131,12 @@ def test_gpt3_to_the_last_digit(v8, specs):
     # its training: the tokens of the paper, forward and backward, in all its layers
     training = gpt3 | {"B": str(300 * 10**9 // 2048 * 96 * 3), "causal": True}
     (answer,) = json.loads(v8.call("counts", json.dumps([training])))
-    sizes = {"num_heads": 96, "batch": 300 * 10**9 // 2048 * 96 * 3, "causal": True}
+    sizes = {
+        "num_heads": 96,
+        "batch": 300 * 10**9 // 2048 * 96 * 3,
+        "causal": True,
+        "tanh_gelu": True,
+    }
     counted = registered()["transformer_layer"].function(2048, 12288, **sizes)
     assert answer["total"]["exact_flops"] == str(counted.exact_flops)
     assert counted.exact_flops > 3 * 10**23
@@ -302,11 +307,33 @@ def test_presets_cost_what_the_models_count():
     assert set(PLACES) == set(READ) <= set(registered())
 
 
-def test_a_preset_that_is_read_wrongly_is_refused(monkeypatch):
-    read = READ["linear"]
-    monkeypatch.setitem(READ, "linear", lambda node: read(node) | {"batch": 3})
+@pytest.mark.parametrize(
+    ("name", "misread"),
+    [("linear", {"batch": 3}), ("feed_forward", {"tanh_gelu": False})],
+)
+def test_a_preset_that_is_read_wrongly_is_refused(monkeypatch, name, misread):
+    read = READ[name]
+    monkeypatch.setitem(READ, name, lambda node: read(node) | misread)
     with pytest.raises(ValueError, match="the model"):
-        presets("linear")
+        presets(name)
+
+
+@pytest.mark.parametrize("name", ["feed_forward", "transformer_layer"])
+def test_a_preset_has_the_gelu_of_its_model(name):
+    by_tanh = {what: layer["tanh_gelu"] for what, layer in presets(name).items()}
+    assert by_tanh == {what: what.startswith("GPT") for what in by_tanh}
+
+
+def test_a_preset_of_a_whole_layer_is_the_layer_of_the_model_to_the_last_operation():
+    for place in PLACES["transformer_layer"]:
+        report = count(catalogue()[place.model].build(), catalogue()[place.model].input_shape)
+        layer = [row for row in report.rows if row.path.startswith(f"{place.paths[0]}.")]
+        ours = registered()["transformer_layer"].function(
+            **presets("transformer_layer")[place.what]
+        )
+        assert sum(row.exact_flops for row in layer) == ours.exact_flops
+        for kind, number in ours.other.items():
+            assert sum(row.other.get(kind, 0) for row in layer) == number, (place, kind)
 
 
 # --- what a notebook and a page show -------------------------------------------
@@ -353,7 +380,7 @@ def test_the_crossing_is_where_the_two_are_equal(v8, specs):
     (met,) = sympy.solve(attention - ffn, L)
     assert met == 2 * d
     point = {"L": "1024", "d": "768", "h": "12", "B": "1"}
-    flags = {"causal": False, "gated": False, "bias": True}
+    flags = {"causal": False, "gated": False, "bias": True, "tanh_gelu": True}
     assert crossing(v8, point | flags, "L") == (
         f"From L = {2 * 768 + 1:,} on, attention costs more than the FFN."
     )

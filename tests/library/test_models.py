@@ -9,6 +9,7 @@ from witnesses import saw
 
 from flopslib import count, models
 from flopslib.layers import Conv2d, Layer
+from flopslib.layers.elementwise import _Activation
 from flopslib.loops.layers import run_layers
 from flopslib.models import catalogue
 from flopslib.models.resnet import basic_block, bottleneck
@@ -109,6 +110,48 @@ def test_other_classes_and_sizes():
     assert (batch.macs, batch.parameters) == (7 * 4_089_184_256, 25_557_032)
     # 24*24 + 1 positions
     assert count(models.vit_b_16(image_size=384), (1, 3, 384, 384)).macs > 3 * 17_563_828_224
+
+
+#: The activations of each family, as its paper or its published configuration has them:
+#: ReLU6 after every convolution of MobileNetV2 but the projections; "gelu_new" in GPT-2's
+#: configuration, and GPT-3 has the architecture of GPT-2; torchvision's ViT has torch's own
+#: GELU; "silu" in LLaMA's, inside the network with a gate.
+ACTIVATIONS = {
+    "alexnet": {"ReLU()"},
+    "resnet": {"ReLU()"},
+    "resnext": {"ReLU()"},
+    "wide_resnet": {"ReLU()"},
+    "mobilenet": {"ReLU6()"},
+    "vit": {"GELU()"},
+    "gpt": {"GELU(approximate='tanh')"},
+    "llama": {"SiLU()"},
+}
+
+
+@pytest.mark.parametrize("name", catalogue())
+def test_a_model_has_the_activations_of_its_publication(name):
+    entry = catalogue()[name]
+    (family,) = [family for family in ACTIVATIONS if name.startswith(family)]
+    bent = {
+        repr(row.layer)
+        for row in count(entry.build(), entry.input_shape).rows
+        if isinstance(row.layer, _Activation) and row.type not in ("Sum", "Product")
+    }
+    assert bent == ACTIVATIONS[family]
+
+
+def test_a_layer_of_gpt2_to_the_last_operation():
+    # 1024 tokens of width 768, 12 heads of 64: the products of 4 + 8 squares of 768², whose
+    # biases make as many additions; a score and a weighted number per pair and head, with a
+    # scaling and a softmax; two norms of 6d - 1 and two sums; GELUs of 4 products and 2 sums
+    tokens, d, heads, pairs = 1024, 768, 12, 12 * 1024**2
+    squares = 2 * tokens * 12 * d * d
+    scores = pairs * (64 + 63 + 1 + 2) - heads * tokens + 2 * pairs * 64 - tokens * d
+    around = tokens * (2 * (6 * d - 1) + 2 * d + 6 * 4 * d)
+    rows = count(models.gpt2_small(), (1, tokens)).rows
+    layer = [row for row in rows if row.path.startswith("h.0.")]
+    assert sum(row.exact_flops for row in layer) == squares + scores + around
+    assert not any("erfs" in row.other for row in rows)
 
 
 def test_resnext_and_wide_are_resnet50_with_other_numbers():

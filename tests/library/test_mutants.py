@@ -57,7 +57,8 @@ EXAMPLES = {
         2 * LENGTH**2 * WIDTH,
         12 * LENGTH * (LENGTH * 63 + 2 * LENGTH - 1 + 64 * (LENGTH - 1)),
     ),
-    "feed_forward": (8 * LENGTH * WIDTH**2, 8 * LENGTH * WIDTH**2 + 4 * LENGTH * WIDTH),
+    # biases make the sums as many as the products; a GELU by tanh adds twice
+    "feed_forward": (8 * LENGTH * WIDTH**2, 8 * LENGTH * WIDTH**2 + 2 * 4 * LENGTH * WIDTH),
     # no biases: the sums lack one term an output; SiLU adds once
     "gated_feed_forward": (3 * 4096 * 11008, 2 * 11008 * 4095 + 4096 * 11007 + 11008),
     "transformer_layer": (12 * LENGTH * WIDTH**2 + 2 * LENGTH**2 * WIDTH, None),
@@ -192,10 +193,10 @@ ASKED = {
     "multihead_attention": "seq_len, d_model, num_heads=1, num_kv_heads=None, head_dim=None, "
     f"{SHARED}, batch=1, bias=True",
     "scaled_dot_product_attention": f"seq_len, head_dim, num_heads=1, {SHARED}, batch=1",
-    "feed_forward": "seq_len, d_model, d_ff=None, batch=1, bias=True",
+    "feed_forward": "seq_len, d_model, d_ff=None, batch=1, bias=True, tanh_gelu=False",
     "gated_feed_forward": "seq_len, d_model, d_ff, batch=1, bias=True",
     "transformer_layer": "seq_len, d_model, num_heads=1, num_kv_heads=None, head_dim=None, "
-    f"{SHARED}, d_ff=None, batch=1, bias=True",
+    f"{SHARED}, d_ff=None, batch=1, bias=True, tanh_gelu=False",
 }
 
 
@@ -1314,7 +1315,7 @@ def test_what_is_run_besides_products():
     # one token of GPT-2 small: the biases make the sums of a layer 12d² as the products are;
     # one score of 64 terms a head, a softmax of one; a table of positions; no bias in the logits
     d, words = 768, 50257
-    gelu = count(nn.GELU(), (4 * d,)).additions
+    gelu = count(nn.GELU("tanh"), (4 * d,)).additions
     norms = count(nn.LayerNorm(d), (d,)).additions
     layer = 12 * d * d + 2 * d + 12 * (63 + 1) + 2 * norms + gelu
     assert count(models.gpt2_small(), (1, 1)).additions == (

@@ -22,7 +22,7 @@ from flopslib import (
 from flopslib.derivation.approximation import relative_error, where_equal
 from flopslib.loops import loops
 from flopslib.loops.operands import operand_sizes, parameters
-from flopslib.loops.primitives import gelu
+from flopslib.loops.primitives import gelu, gelu_tanh
 from flopslib.notation import B, C_in, C_out, L, L_kv, d, d_ff, d_k, h, h_kv
 
 FIGURES = ("multiplications", "additions", "macs", "flops", "exact_flops", "other")
@@ -120,6 +120,8 @@ PINNED = [
     ),
     # 2 positions: 3 -> 5 -> 3: 15 each way, 5 GELUs of 3 products and 1 sum
     (feed_forward(2, 3, d_ff=5), (2 * (15 + 15 + 15), 2 * (15 + 5 + 15), 60)),
+    # the same with GELUs by tanh, of 4 products and 2 sums
+    (feed_forward(2, 3, d_ff=5, tanh_gelu=True), (2 * (15 + 20 + 15), 2 * (15 + 10 + 15), 60)),
     # 3 channels, a 2x2 kernel, 5 out, 7 pixels: 3*4*7 = 84 and 3*5*7 = 105
     # additions: 3*7 of 3, 5*7 of 2
     (depthwise_separable_conv2d(3, 5, 2, 7, 1, bias=False), (189, 63 + 70, 189)),
@@ -142,6 +144,15 @@ def test_other_operations_of_a_layer():
         "square_roots": 6,
         "erfs": 48,
     }
+
+
+def test_a_gelu_by_tanh_has_an_exponential_and_a_division_in_place_of_an_erf():
+    by_erf, by_tanh = (transformer_layer(3, 4, num_heads=2, tanh_gelu=t) for t in (False, True))
+    bent = 3 * 16
+    assert by_tanh.macs == by_erf.macs
+    assert by_tanh.exact_flops == by_erf.exact_flops + 2 * bent
+    others = {"exponentials": 18 + bent, "divisions": 18 + 36 + bent}
+    assert dict(by_tanh.other) == {"comparisons": 12, "square_roots": 6} | others
 
 
 @pytest.mark.parametrize("causal", [True, False])
@@ -189,10 +200,13 @@ def _values(value):
     return [_values(v) for v in value] if isinstance(value, list) else value.value
 
 
-def test_the_loop_computes_a_layer():
+@pytest.mark.parametrize(("tanh_gelu", "bend"), [(False, gelu), (True, gelu_tanh)])
+def test_the_loop_computes_a_layer(tanh_gelu, bend):
     sizes = {"seq_len": 3, "d_model": 4, "num_heads": 2, "num_kv_heads": 2, "head_dim": 2}
     loop = loops()["transformer_layer"]
-    shapes, options = loop.operands(**sizes, kv_seq_len=3, causal=False, d_ff=8, batch=1, bias=True)
+    sizes |= {"kv_seq_len": 3, "d_ff": 8, "batch": 1}
+    shapes, options = loop.operands(**sizes, causal=False, bias=True, tanh_gelu=tanh_gelu)
+    assert options.pop("bend") is bend
     rng = np.random.default_rng(3)
     given = {name: rng.normal(size=shape) for name, shape in shapes.items()}
     lists = {name: _floats(array.tolist()) for name, array in given.items()}
@@ -210,9 +224,9 @@ def test_the_loop_computes_a_layer():
         loops()["multihead_attention"](_floats(norm(x, 1).tolist()), **attention, **options)
     )
     hidden = norm(seen, 2) @ given["w_1"].T + given["b_1"]
-    bent = np.array(_values([[[gelu(n) for n in p] for p in s] for s in _floats(hidden.tolist())]))
+    bent = np.array(_values([[[bend(n) for n in p] for p in s] for s in _floats(hidden.tolist())]))
     expected = seen + bent @ given["w_2"].T + given["b_2"]
-    assert np.allclose(_values(loop(**lists, **options)), expected)
+    assert np.allclose(_values(loop(**lists, **options, bend=bend)), expected)
 
 
 def test_a_sweep_over_layers_is_its_entries():

@@ -175,7 +175,7 @@ def language_model(*, shared: bool = True, positions: bool = True) -> Layer:
             nn.Sequential(
                 nn.LayerNorm(width),
                 nn.Linear(width, 4 * width),
-                nn.GELU(),
+                nn.GELU("tanh"),
                 nn.Linear(4 * width, width),
             ),
         ),
