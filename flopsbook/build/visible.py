@@ -17,21 +17,26 @@ WITHOUT_CODE = {"remove-cell", "remove-input", "hide-cell", "hide-input"}
 #: From the richest form to the plainest.
 FORMS = ("text/html", "text/markdown", "text/latex", "text/plain")
 _GLUED = "application/papermill.record/"
+# what takes the place of a letter that is not read
+_HOLE = "\ufffc"
 
-_FENCED = re.compile(r"^(`{3,}|~{3,})(?!\{).*?^\1`*\s*?$", re.MULTILINE | re.DOTALL)
+_FENCE = re.compile(r"\s*(`{3,}|~{3,})\s*(\{[\w:-]+\})?\s*")
+#: Directives that hold code, or what a program reads.
+_OF_CODE = {"{code-cell}", "{code-block}", "{math}", "{raw}", "{toctree}"}
+#: Directives whose line goes on with a key.
+_WITH_KEY = {"{solution-start}", "{solution-end}", "{image}", "{figure}", "{bibliography}"}
 _CODE = re.compile(r"(?<!`)(`+)(?!`)[^`]*?\1(?!`)")
 _ROLE = re.compile(r"\{([\w:.+-]+)\}`([^`]*)`")
 _TARGET = re.compile(
-    r"(?<=\])\([^)\s]*\)|<?https?://[^\s>)]+>?|<!--.*?-->|</?[a-zA-Z][^<>]*>"
-    r"|^:[\w-]+:.*$|\{solution-(?:start|end)\}.*$",
-    re.MULTILINE | re.DOTALL,
+    r"(?<=\])\([^)\s]*\)|<?https?://[^\s>)]+>?|<!--[\s\S]*?-->|</?[a-zA-Z][^<>]*>|^:[\w-]+:.*$",
+    re.MULTILINE,
 )
 #: Roles whose text is read, when it is not a target; the text of all others is a key.
 _READ = re.compile(r"(?:doc|ref|numref|download|term)")
 
 
 def _blank(found: re.Match[str]) -> str:
-    return re.sub(r"[^\n]", "\ufffc", found[0])
+    return re.sub(r"[^\n]", _HOLE, found[0])
 
 
 def _role(found: re.Match[str]) -> str:
@@ -40,7 +45,29 @@ def _role(found: re.Match[str]) -> str:
         return _blank(found)
     before = len(found[1]) + 3
     after = len(found[0]) - before - len(words[0])
-    return "\ufffc" * before + words[0] + "\ufffc" * after
+    return _HOLE * before + words[0] + _HOLE * after
+
+
+def _without_code(text: str) -> str:
+    """Blank blocks of code, and the marks of directives."""
+    lines, code, directives = [], "", [""]
+    for line in text.split("\n"):
+        fence = _FENCE.match(line)
+        mark, directive = (fence[1], fence[2]) if fence else ("", None)
+        ends = bool(fence) and line.strip() == mark
+        if code:
+            code = "" if ends and mark.startswith(code) else code
+            blank = len(line)
+        elif fence and directive not in {None, *_OF_CODE}:
+            directives.append(mark)
+            blank = len(line) if directive in _WITH_KEY else fence.end()
+        elif ends and directives[-1] and mark.startswith(directives[-1]):
+            directives.pop()
+            blank = len(line)
+        else:
+            code, blank = mark, len(line) if fence else 0
+        lines.append(_HOLE * blank + line[blank:])
+    return "\n".join(lines)
 
 
 def in_words(text: str) -> str:
@@ -49,7 +76,7 @@ def in_words(text: str) -> str:
     >>> in_words("in {doc}`the loop <linear>` of `code` and").replace("\ufffc", "")
     'in the loop of  and'
     """
-    text = _ROLE.sub(_role, _FENCED.sub(_blank, text))
+    text = _ROLE.sub(_role, _without_code(text))
     return _TARGET.sub(_blank, _CODE.sub(_blank, text))
 
 
@@ -86,5 +113,5 @@ def _html(text: str) -> str:
 
     soup = BeautifulSoup(text, "html.parser")
     for hidden in soup(["script", "style", "code", "pre", "svg", "template"]):
-        hidden.replace_with("\ufffc")
+        hidden.replace_with(_HOLE)
     return soup.get_text(" ")

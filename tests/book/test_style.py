@@ -35,12 +35,15 @@ FOUND = {
     "is": ("it stands in the report", "stands"),
     "has": ("the layer owns weights", "owns"),
     "everyday words": ("amid the layers", "amid"),
+    "in an exercise": ("```{exercise} A title\nA nought.\n```", "nought"),
+    "after an exercise": ("```{exercise} A title\n:label: a\n```\n\nA nought.", "nought"),
+    "after code": ("```python\na\n```\nA nought.\n```\nb\n```", "nought"),
     "of a link": ("{doc}`the dear layer <linear>`", "dear"),
     "in emphasis": ("**nought** of them", "nought"),
 }
 ALONE = {
     "code": "`whoever` and ``beside``, and\n```python\nbeside = nought\n```\n",
-    "names of exercises": "```{exercise} A title\n:label: dear-beside\n```\n{solution-start} dear-beside",
+    "names of exercises": "```{exercise} A title\n:label: dear-beside\n```\n```{solution-start} dear-beside\n```\n",
     "keys and targets": "{cite}`beside2020` {glue:text}`dear` [here](beside.html) https://dear.org/",
     "parts of words": "besides, dearth, understands, town, drown",
     "own": "a row of its own, your own network",
