@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from flopsbook import palette
-from flopsbook.figures.drawing import INK, QUIET, plain_ticks, stacked
-from flopsbook.figures.transformer import GROUPS, SQUARE
+from flopsbook.figures.drawing import INK, plain_ticks, stacked
+from flopsbook.figures.transformer import SQUARE, in_order, look
 from flopsbook.picture import Picture, canvas, finished
 from flopslib.layers import Layer
 from flopslib.models.language import next_token, parts
@@ -20,13 +19,8 @@ __all__ = [
     "token_context_data",
 ]
 
-#: From the bottom to the top, so that what grows lies on what does not.
-ORDER = ("feed-forward", "projections", "logits", "scores and weighted sum")
+ORDER = in_order(["logits"])
 BILLION = 10**9
-
-
-def _look(name: str) -> tuple[str, str]:
-    return GROUPS[name][:2] if name in GROUPS else (QUIET, palette.FAINT[0])
 
 
 def _flops(build: Callable[..., Layer], seen: int) -> dict[str, int]:
@@ -69,14 +63,14 @@ def token_context(build: Callable[..., Layer], contexts: Sequence[int], usual: i
     with canvas(5.4, 3.8) as (figure, axes):
         base = [0.0] * len(contexts)
         for name, flops in data["flops"].items():
-            colour, tint = _look(name)
+            colour, tint = look(name)
             top = [low + part / BILLION for low, part in zip(base, flops, strict=True)]
             axes.fill_between(contexts, base, top, facecolor=tint, edgecolor="none")
             axes.plot(contexts, top, color=colour, linewidth=1.6)
             base = top
         levels = _middles(data)
         for name, (x, y) in levels.items():
-            axes.text(x, y, name, color=_look(name)[0], ha="center", va="center")
+            axes.text(x, y, name, color=look(name)[0], ha="center", va="center")
         axes.plot([usual] * 2, [0, data["usual flops"] / BILLION], ":", color=INK)
         axes.annotate(f"{usual:,}", (usual, data["usual flops"] / BILLION), xytext=(0, 12),
                       textcoords="offset points", ha="center", fontsize=9)  # fmt: skip
@@ -152,7 +146,7 @@ def model_shares(models: Sequence[str], seen: int) -> Picture:
     """Draw, for each model, how one token's FLOPs divide into parts."""
     data = model_shares_data(models, seen)
     with canvas(5.4, 1.0 + 0.42 * len(models)) as (figure, axes):
-        stacked(axes, [_named(model) for model in models], data["shares"], _look)
+        stacked(axes, [_named(model) for model in models], data["shares"], look)
         rows = (
             f"{_named(model)}: "
             + ", ".join(f"{name} {100 * s[at]:.0f} %" for name, s in data["shares"].items())

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
 from flopsbook import palette
 from flopsbook.figures.drawing import (
     BLUE,
     FAINT,
+    HATCHES,
     INK,
-    ORANGE,
     QUIET,
     blank,
     plain_ticks,
@@ -18,7 +19,7 @@ from flopsbook.figures.drawing import (
 )
 from flopsbook.picture import Picture, canvas, finished
 from flopslib.costs import feed_forward, multihead_attention, transformer_layer
-from flopslib.derivation.steps import Derivation
+from flopslib.derivation.steps import Derivation, Step
 
 PROJECTION, SQUARE, FFN = palette.PROJECTION[0], palette.SQUARE[0], palette.FFN[0]
 SQUARE_TINT = palette.SQUARE_TINT[0]
@@ -30,13 +31,34 @@ GROUPS: Mapping[str, tuple[str, str, Callable[[str], bool]]] = {
         palette.PROJECTION_TINT[0],
         lambda name: name.endswith("projection"),
     ),
+    "feed-forward": (FFN, palette.FFN_TINT[0], lambda name: name.endswith("linear")),
     "scores and weighted sum": (
         SQUARE,
         SQUARE_TINT,
         lambda name: name.startswith(("scores", "weighted sum")),
     ),
-    "feed-forward": (FFN, palette.FFN_TINT[0], lambda name: name.endswith("linear")),
 }
+
+
+def in_order(others: Iterable[str] = ()) -> tuple[str, ...]:
+    """Return the parts of a network of Transformer layers in the order of every figure.
+
+    The part that grows with the square of the length is last, behind all that do not.
+
+    >>> in_order(["logits"])
+    ('projections', 'feed-forward', 'logits', 'scores and weighted sum')
+    """
+    *level, square = GROUPS
+    return (*level, *others, square)
+
+
+def look(part: str) -> tuple[str, str]:
+    """Return the colour and the tint of a part; those outside of the layers are grey.
+
+    >>> look("logits") == look("patches and head")
+    True
+    """
+    return GROUPS[part][:2] if part in GROUPS else (QUIET, palette.FAINT[0])
 
 
 # --- attention -------------------------------------------------------------
@@ -112,7 +134,7 @@ def step_shares_data(
 
     >>> from flopslib import transformer_layer
     >>> step_shares_data(transformer_layer, [8], d_model=4)["shares"]
-    {'projections': [0.25], 'scores and weighted sum': [0.25], 'feed-forward': [0.5]}
+    {'projections': [0.25], 'feed-forward': [0.5], 'scores and weighted sum': [0.25]}
     """
     layers = [layer(length, **sizes) for length in lengths]
     shares = {
@@ -123,7 +145,12 @@ def step_shares_data(
         for group, (_, _, belongs) in GROUPS.items()
     }
     shown = {group: values for group, values in shares.items() if any(values)}
-    return {"lengths": list(lengths), "shares": shown, "sizes": sizes}
+    return {
+        "layer": layers[0].name,
+        "lengths": list(lengths),
+        "shares": shown,
+        "sizes": sizes,
+    }
 
 
 def step_shares(layer: Callable[..., Derivation], lengths: Sequence[int], **sizes: Any) -> Picture:
@@ -131,10 +158,7 @@ def step_shares(layer: Callable[..., Derivation], lengths: Sequence[int], **size
     data = step_shares_data(layer, lengths, **sizes)
     lines = -(-len(data["shares"]) // 2)  # of the legend
     with canvas(5.4, 0.6 + 0.3 * lines + 0.42 * len(lengths)) as (figure, axes):
-        stacked(
-            axes, [f"L = {n:,}" for n in lengths], data["shares"], lambda part: GROUPS[part][:2]
-        )
-        d = sizes["d_model"]
+        stacked(axes, [f"L = {n:,}" for n in lengths], data["shares"], look)
         rows = (
             f"L = {length:,}: "
             + ", ".join(f"{g} {100 * s[at]:.0f} %" for g, s in data["shares"].items())
@@ -142,11 +166,29 @@ def step_shares(layer: Callable[..., Derivation], lengths: Sequence[int], **size
         )
         return finished(
             figure,
-            caption=f"Where the FLOPs are, at d = {d}. Only the scores and the weighted sum grow "
-            f"with the square of the length, and sooner or later they are all that matters.",
+            caption=_grows(data),
             alt="Bars divided into shares. " + "; ".join(rows) + ".",
             data=data,
         )
+
+
+def _grows(data: dict[str, Any]) -> str:
+    """Say how the shares of a layer change from the shortest to the longest sequence."""
+    shares, lengths = data["shares"], data["lengths"]
+    square = [f"{100 * shares['scores and weighted sum'][at]:.0f} %" for at in (0, -1)]
+    what, level = data["layer"], "The projections cost"
+    if "feed-forward" in shares:
+        what, times = f"a {what}", shares["feed-forward"][0] / shares["projections"][0]
+        level = (
+            f"The feed-forward network costs {times:.0f} times as much as the projections at every "
+            "length, and both cost"
+        )
+    return (
+        f"Where the FLOPs of {what} are, at d = {data['sizes']['d_model']:,}. "
+        f"{level} the same for every token; the scores and the weighted sum cost more for each "
+        f"token the longer the sequence is, and their share grows from {square[0]} at "
+        f"L = {lengths[0]:,} to {square[1]} at L = {lengths[-1]:,}."
+    )
 
 
 # --- the feed-forward network ----------------------------------------------
@@ -215,7 +257,7 @@ def gelu_share(widths: Sequence[int]) -> Picture:
     data = gelu_share_data(widths)
     first, last = (f"{data['percent'][at]:.2g} %" for at in (0, -1))
     with canvas(5, 3) as (figure, axes):
-        axes.loglog(data["widths"], data["percent"], color=ORANGE, marker="o", markersize=5)
+        axes.loglog(data["widths"], data["percent"], color=FFN, marker="o", markersize=5)
         axes.set_xlabel("d, width of a position")
         axes.set_title("GELU's part of the multiplications and additions, %")
         plain_ticks(axes, data["widths"])
@@ -232,12 +274,144 @@ def gelu_share(widths: Sequence[int]) -> Picture:
 
 # --- the layer -------------------------------------------------------------
 
+ATTENTION, ADDITION = "attention", "+"
+
+
+def transformer_flow_data(seq_len: int, d_model: int, **options: Any) -> dict[str, Any]:
+    """Return the blocks of a Transformer layer in their order, and the MACs of their parts.
+
+    >>> data = transformer_flow_data(1, 2)
+    >>> [block for block, _ in data["blocks"]]
+    ['norm', 'attention', '+', 'norm', 'feed-forward', '+']
+    >>> data["blocks"][1], data["macs"]
+    (('attention', {'projections': 16, 'scores and weighted sum': 4}), 52)
+    """
+    layer = transformer_layer(seq_len, d_model, **options)
+    blocks = [
+        (
+            block,
+            {
+                group: macs
+                for group, (_, _, belongs) in GROUPS.items()
+                if (macs := sum(step.macs for step in steps if belongs(step.name)))
+            },
+        )
+        for block, steps in (
+            (block, list(found)) for block, found in groupby(layer.steps, _block_of)
+        )
+    ]
+    return {"L": seq_len, "d": d_model, "blocks": blocks, "macs": layer.macs}
+
+
+def _block_of(step: Step) -> str:
+    if "norm" in step.name:
+        return "norm"
+    if "residual" in step.name:
+        return ADDITION
+    is_ffn = step.name.endswith("linear") or step.name == "GELU"
+    return "feed-forward" if is_ffn else ATTENTION
+
+
+#: The height of a block of the drawing, in cells, and of the way from one to the next.
+HEIGHTS = {"norm": 0.95, ATTENTION: 2.9, ADDITION: 0.8, "feed-forward": 1.6}
+GAP = 0.55
+#: Where the blocks are, how wide they are, where their bars begin, and how long one of all is.
+LEFT, WIDE, RIGHT, LONGEST = 1.6, 5.0, 7.4, 8.0
+MILLION = 10**6
+
+
+def transformer_flow(seq_len: int, d_model: int, *, name: str = "", **options: Any) -> Picture:
+    """Draw a Transformer layer block by block, with the bypasses and the share of the MACs."""
+    data = transformer_flow_data(seq_len, d_model, **options)
+    tokens = "1 token" if seq_len == 1 else f"{seq_len:,} tokens"
+    ends = f"{tokens} of {d_model:,} numbers"
+    height = 1.7 + GAP + sum(GAP + HEIGHTS[block] for block, _ in data["blocks"])
+    with canvas(5.4, 5.4 * height / 16.2) as (figure, axes):
+        blank(axes, 16.2, height)
+        axes.text(LEFT + WIDE / 2, 0.45, ends, ha="center", va="center")
+        y = begun = 0.9
+        for block, parts in data["blocks"]:
+            top = y + GAP
+            y = top + HEIGHTS[block]
+            _down(axes, top - GAP, top)
+            if block == ADDITION:
+                _bypass(axes, begun, top + HEIGHTS[block] / 2)
+                begun = y
+            _block(axes, block, top)
+            _parts(axes, parts, data["macs"], top)
+        _down(axes, y, y + GAP)
+        axes.text(LEFT + WIDE / 2, y + GAP + 0.4, ends, ha="center", va="center")
+        written = {g: m for _, parts in data["blocks"] for g, m in parts.items()}
+        said = ", ".join(f"{g} {m:,} MACs ({_share(m, data)})" for g, m in written.items())
+        return finished(
+            figure,
+            caption=f"A Transformer layer{name and ' of ' + name} with {tokens} of width "
+            f"{d_model:,}. A bypass leads around each half, and its numbers are added to the "
+            "result (+). The numbers are MACs, the bars their shares of the layer's "
+            f"{data['macs']:,}; norms and additions have none.",
+            alt="From top to bottom: norm, attention, an addition, norm, feed-forward, an "
+            f"addition. A line leads around norm and attention to the first addition, another "
+            f"around norm and feed-forward to the second. Bars: {said}.",
+            data=data,
+        )
+
+
+def _share(macs: int, data: Mapping[str, Any]) -> str:
+    return f"{100 * macs / data['macs']:.0f} %"
+
+
+def _down(axes: Any, start: float, end: float) -> None:
+    """Draw the way from one block to the next."""
+    style = {"arrowstyle": "->", "color": QUIET, "linewidth": 1.2, "shrinkA": 0, "shrinkB": 0}
+    middle = LEFT + WIDE / 2
+    axes.annotate("", xy=(middle, end), xytext=(middle, start), arrowprops=style)
+
+
+def _bypass(axes: Any, start: float, end: float) -> None:
+    """Draw the way around a half of the layer, from above its norm to its addition."""
+    middle, aside = LEFT + WIDE / 2, LEFT - 0.9
+    branch = start + GAP / 3
+    axes.plot([middle, aside, aside], [branch, branch, end], color=QUIET, linewidth=1.2)
+    style = {"arrowstyle": "->", "color": QUIET, "linewidth": 1.2, "shrinkA": 0, "shrinkB": 0}
+    axes.annotate("", xy=(middle - 0.4, end), xytext=(aside, end), arrowprops=style)
+
+
+def _block(axes: Any, block: str, top: float) -> None:
+    from matplotlib.patches import Circle, Rectangle
+
+    height, middle = HEIGHTS[block], LEFT + WIDE / 2
+    if block == ADDITION:
+        axes.add_patch(Circle((middle, top + height / 2), height / 2, facecolor="none",
+                              edgecolor=QUIET, linewidth=1.4))  # fmt: skip
+    else:
+        axes.add_patch(Rectangle((LEFT, top), WIDE, height, facecolor="none", edgecolor=INK,
+                                 linewidth=1.4))  # fmt: skip
+    axes.text(middle, top + height / 2, block, ha="center", va="center")
+
+
+def _parts(axes: Any, parts: Mapping[str, int], whole: int, top: float) -> None:
+    """Draw a bar for each part of a block, its name and its share above it."""
+    from matplotlib.patches import Rectangle
+
+    for at, (group, macs) in enumerate(parts.items()):
+        colour, tint = look(group)
+        y = top + 0.1 + 1.5 * at
+        share = macs / whole
+        axes.text(RIGHT, y + 0.25, f"{group} {100 * share:.0f} %", va="center", color=colour)
+        hatch = HATCHES.get(group)
+        bar: Any = {"facecolor": tint, "edgecolor": colour, "linewidth": 1.4, "hatch": hatch}
+        axes.add_patch(Rectangle((RIGHT, y + 0.6), LONGEST * share, 0.6, **bar))
+        number = f"{macs:,}" if macs < MILLION else f"{macs / MILLION:,.0f} million"
+        axes.text(RIGHT + LONGEST * share + 0.2, y + 0.9, number, va="center", fontsize=9)
+
 
 def terms_per_token_data(ratios: Sequence[int]) -> dict[str, Any]:
     """Return the parts of a layer's FLOPs per token, in units of d², over L/d.
 
+    The line begins at zero: a token that sees none forms no score.
+
     >>> terms_per_token_data([2])["square"], terms_per_token_data([2])["against"]
-    ([8.0], {'projections': 8.0, 'feed-forward': 16.0, 'both': 24.0})
+    ([0.0, 8.0], {'projections': 8.0, 'feed-forward': 16.0, 'both': 24.0})
     """
     d = 2  # every d gives the same figure
     layers = [transformer_layer(ratio * d, d) for ratio in ratios]
@@ -251,8 +425,8 @@ def terms_per_token_data(ratios: Sequence[int]) -> dict[str, Any]:
     flat = {group: of(layers[0], group) for group in ("projections", "feed-forward")}
     square = [of(layer, "scores and weighted sum") for layer in layers]
     return {
-        "ratios": list(ratios),
-        "square": square,
+        "ratios": [0, *ratios],
+        "square": [0.0, *square],
         "against": flat | {"both": sum(flat.values())},
         "crossings": {
             name: level * ratios[-1] / square[-1]
@@ -266,9 +440,10 @@ def terms_per_token(ratios: Sequence[int]) -> Picture:
     data = terms_per_token_data(ratios)
     colours = {"projections": PROJECTION, "feed-forward": FFN, "both": INK}
     with canvas(5.4, 3.6) as (figure, axes):
-        axes.plot(ratios, data["square"], color=SQUARE)
-        axes.annotate("scores and weighted sum", (ratios[-2], data["square"][-2]), xytext=(-8, 2),
-                      textcoords="offset points", ha="right", color=SQUARE)  # fmt: skip
+        axes.plot(data["ratios"], data["square"], color=SQUARE)
+        last = (data["ratios"][-2], data["square"][-2])
+        axes.annotate("scores and weighted sum", last, xytext=(-8, 2), ha="right", color=SQUARE,
+                      textcoords="offset points")  # fmt: skip
         for (name, level), style in zip(data["against"].items(), ("--", "-.", ":"), strict=True):
             at = data["crossings"][name]
             axes.plot([0, ratios[-1]], [level] * 2, style, color=colours[name])
@@ -287,11 +462,11 @@ def terms_per_token(ratios: Sequence[int]) -> Picture:
         crossed = "; ".join(f"{name} at L = {at:.0f}d" for name, at in data["crossings"].items())
         return finished(
             figure,
-            caption="For every token the scores and the weighted sum cost more, the longer the "
-            "sequence; everything else costs the same. The rising line meets the others at three "
-            "places, so there are three answers to the question where L² dominates, and L = d "
-            "is none of them.",
-            alt=f"A rising line and three level ones. It crosses {crossed}.",
+            caption="The longer the sequence, the more the scores and the weighted sum cost for "
+            "each token; everything else costs the same for each. The rising line meets the "
+            "others at three places, so the question where L² dominates has three answers, and "
+            "L = d is none of them.",
+            alt=f"A line that rises from the origin and three level ones. It crosses {crossed}.",
             data=data,
         )
 
@@ -338,7 +513,8 @@ def crossings(widths: Sequence[int], lengths: Sequence[int]) -> Picture:
             figure,
             caption="The same three crossings for layers of different widths: at L = 2d (circle) "
             "the term with L² equals the projections, at 4d (square) the feed-forward network, at "
-            "6d (triangle) all the rest of the layer. A wider layer has the same curve, later.",
+            "6d (triangle) all the rest of the layer. The curve of a wider layer is the same, "
+            "further to the right.",
             alt=f"Rising S-shaped curves, one for each width of {', '.join(map(str, widths))}, "
             "shifted to the right as the width grows. On each the marks are at "
             + ", ".join(f"{100 * share:.0f} % for L = {t}d" for t, share in marked.items())
@@ -372,7 +548,7 @@ def approximation_error_data(ratios: Sequence[float], d_model: int) -> dict[str,
 def approximation_error(ratios: Sequence[float], d_model: int) -> Picture:
     """Draw the errors of the usual approximations over the length."""
     data = approximation_error_data(ratios, d_model)
-    styles = {"12d², no mask": (ORANGE, "-."), "24d², no mask": (SQUARE, "-")}
+    styles = {"12d², no mask": (QUIET, "-."), "24d², no mask": (SQUARE, "-")}
     styles["24d², causal"] = (SQUARE, "--")
     with canvas(5.4, 3.6) as (figure, axes):
         levels = (1, 5, 20)
@@ -391,9 +567,9 @@ def approximation_error(ratios: Sequence[float], d_model: int) -> Picture:
         worst = data["errors"]["12d², no mask"][0]
         return finished(
             figure,
-            caption="24d² FLOPs per token and layer is good while the sequence is short against "
-            "the width, and good for twice as long if a causal mask is counted. 12d² is never "
-            "good: those are MACs.",
+            caption="The error of 24d² FLOPs for each token and layer is small while the sequence "
+            "is short compared with the width. With a causal mask, sequences may be twice as "
+            "long for the same error. The error of 12d² is never small, since those are MACs.",
             alt="Two parallel rising lines for 24d², the causal one below, which pass "
             f"{levels[0]}, {levels[1]} and {levels[2]} percent; above them a line for 12d² that "
             f"begins at {worst:.0f} percent.",

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from flopsbook import palette
 from flopsbook.figures.drawing import (
     BLUE,
     BLUE_TINT,
@@ -17,7 +16,7 @@ from flopsbook.figures.drawing import (
     plain_ticks,
     stacked,
 )
-from flopsbook.figures.transformer import GROUPS, SQUARE
+from flopsbook.figures.transformer import GROUPS, SQUARE, in_order, look
 from flopsbook.picture import Picture, canvas, finished
 from flopslib.layers import ClassToken, Conv2d, Flatten, Layer, Permute, Sequential
 from flopslib.models.vit import vision_transformer
@@ -137,7 +136,7 @@ def vit_parts(report: Report) -> dict[str, int]:
     >>> parts["scores and weighted sum"], sum(parts.values())
     (715327488, 17563828224)
     """
-    parts = dict.fromkeys((*GROUPS, ENDS), 0)
+    parts = dict.fromkeys(in_order([ENDS]), 0)
     for row in report.rows:
         for step in row.derivation.steps:
             parts[_part(row, step.name)] += step.macs
@@ -148,10 +147,6 @@ def _part(row: Row, step: str) -> str:
     if row.type == "MultiheadAttention":
         return next((name for name, (_, _, has) in GROUPS.items() if has(step)), ENDS)
     return "feed-forward" if ".mlp." in row.path else ENDS
-
-
-def _look(name: str) -> tuple[str, str]:
-    return GROUPS[name][:2] if name in GROUPS else (QUIET, palette.FAINT[0])
 
 
 # --- how it grows ------------------------------------------------------------
@@ -181,7 +176,7 @@ def vit_shares(build: Callable[..., Layer], sides: Sequence[int]) -> Picture:
     """Draw, for pictures of several sizes, how the MACs divide into parts."""
     data = vit_shares_data(build, sides)
     with canvas(5.4, 1.0 + 0.42 * len(sides)) as (figure, axes):
-        stacked(axes, [f"{side} px" for side in sides], data["shares"], _look)
+        stacked(axes, [f"{side} px" for side in sides], data["shares"], look)
         rows = (
             f"{side} pixels, {positions:,} positions: "
             + ", ".join(f"{name} {100 * s[at]:.0f} %" for name, s in data["shares"].items())

@@ -30,6 +30,7 @@ FIGURES = {
     "shares": lambda: figures.step_shares(transformer_layer, [4, 32], d_model=8),
     "ffn": lambda: figures.ffn_lines(2, 8),
     "gelu": lambda: figures.gelu_share([8, 64]),
+    "flow": lambda: figures.transformer_flow(8, 4, num_heads=2, causal=True),
     "terms": lambda: figures.terms_per_token([1, 4, 8]),
     "crossings": lambda: figures.crossings([8, 16], [8, 16, 32, 64]),
     "error": lambda: figures.approximation_error([0.1, 1, 10], 100),
@@ -154,9 +155,41 @@ class TestData:
         # 4 operations for each of 4d hidden numbers, beside 16d²: one in d + 1
         assert figures.gelu_share_data([6])["percent"] == [pytest.approx(100 / 7)]
 
+    def test_flow(self):
+        # 7 tokens of width 6: 4 and 8 squares of 36 weights, and 2 * 7 * 7 * 6 for the pairs
+        data = figures.transformer_flow_data(7, 6, num_heads=3)
+        attention = {"projections": 7 * 4 * 36, "scores and weighted sum": 2 * 49 * 6}
+        assert data["blocks"] == [
+            ("norm", {}),
+            ("attention", attention),
+            ("+", {}),
+            ("norm", {}),
+            ("feed-forward", {"feed-forward": 7 * 8 * 36}),
+            ("+", {}),
+        ]
+        assert data["macs"] == sum(sum(parts.values()) for _, parts in data["blocks"])
+
+    def test_a_causal_layer_has_every_mac_in_the_drawing(self):
+        data = figures.transformer_flow_data(7, 6, causal=True, tanh_gelu=True)
+        assert [block for block, _ in data["blocks"]].count("norm") == 2
+        assert data["macs"] == sum(sum(parts.values()) for _, parts in data["blocks"])
+
+    def test_every_figure_has_the_parts_of_a_layer_in_the_same_order(self):
+        order = ("projections", "feed-forward", "scores and weighted sum")
+        found = [
+            figures.step_shares_data(transformer_layer, [8], d_model=8)["shares"],
+            figures.model_shares_data(["gpt2_small"], seen=1)["shares"],
+            figures.token_context_data(llama_7b, [1], usual=2)["flops"],
+            figures.vit_shares_data(vit_b_16, [224])["shares"],
+        ]
+        for parts in found:
+            assert tuple(part for part in parts if part in order) == order
+            assert list(parts)[-1] == order[-1]
+
     def test_terms(self):
         data = figures.terms_per_token_data([1, 3, 8])
-        assert data["square"] == [4, 12, 32]
+        assert data["ratios"] == [0, 1, 3, 8]
+        assert data["square"] == [0, 4, 12, 32]
         assert data["against"] == {"projections": 8, "feed-forward": 16, "both": 24}
         assert data["crossings"] == {"projections": 2, "feed-forward": 4, "both": 6}
 
