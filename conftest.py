@@ -24,8 +24,7 @@ BROWSER = "tests/book/browser"
 
 #: What takes longest, in the order in which it is begun; a file is run by one process.
 FIRST = (
-    "tests/course/test_grading.py",
-    "tests/course/test_assignments.py",
+    "tests/course/",
     "tests/book/test_downloads.py",
     "chapters/",
     "tests/library/test_costs.py",

@@ -10,7 +10,7 @@ from hashlib import sha256
 from random import Random
 from typing import Any
 
-from flopsbook.exercises.personal import personal
+from flopsbook.exercises.personal import folded, personal
 
 Plain = int | str | list[Any]
 
@@ -55,7 +55,7 @@ class Question:
         """Return the arguments that only who holds the seed can know."""
         if self.draw is None:
             return []
-        digest = sha256(f"{seed}\n{self.name}\n{student}".encode()).hexdigest()
+        digest = sha256(f"{seed}\n{self.name}\n{folded(student)}".encode()).hexdigest()
         random = Random(digest)
         return [self.draw(random) for _ in range(self.draws)]
 

@@ -8,7 +8,6 @@ import os
 import secrets
 import shutil
 import sys
-import tempfile
 import threading
 import time
 from collections import Counter
@@ -24,16 +23,16 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from . import by_hand, sandbox
-from .autograder import ROOT, Set, Tester, TestsError, find_set, nothing, unpack
+from .autograder import ROOT, Set, Tester, TestsError, find_set
 from .examine import (
     CRASHED,
     NOT_SUBMITTED,
     STATUSES,
-    UNREADABLE_FILE,
     Record,
     examine,
     identified,
     joined,
+    unread,
 )
 from .kept import Results, Shelf, fingerprint, slug, version, write
 from .roster import Person, RosterError, read_roster
@@ -41,7 +40,8 @@ from .sandbox import MEGABYTE, Limits, Sandbox, UnconfinedError
 from .submissions import Found, NotReadError, SubmissionsError, content, find
 from .tables import feedback, grades
 
-MOST_BYTES = 20 * 10**6  # of one notebook
+MOST_BYTES = 60 * 10**6  # of one notebook
+JOBS_OF_A_TESTER = 4  # its part is a few hundredths of a second for each notebook
 WRONG, BROKEN = 2, 1
 
 
@@ -56,7 +56,6 @@ class Grading:
     limits: Limits
     confined: bool
     out: Path
-    tests: Path
     template: by_hand.Template
     grader: str
 
@@ -77,15 +76,17 @@ class Grading:
 
 
 class Workers:
-    """A sandbox and a tester for each submission that is being graded at a time."""
+    """A sandbox for each submission that is being graded at a time, and a tester for several."""
 
     def __init__(self, grading: Grading, jobs: int):
-        self.testers = [Tester(grading.tests, grading.task.name) for _ in range(jobs)]
+        testers = -(-jobs // JOBS_OF_A_TESTER)
+        self.testers = [Tester(grading.task.tests, grading.task.name) for _ in range(testers)]
         self.free: SimpleQueue[tuple[Sandbox, Tester]] = SimpleQueue()
-        hidden = tuple({ROOT, grading.folder.resolve(), grading.out.resolve(), grading.tests})
-        for place, tester in enumerate(self.testers):
+        places = (grading.folder, grading.out, grading.task.tests.parent)
+        hidden = tuple({ROOT, *(place.resolve() for place in places)})
+        for place in range(jobs):
             walls = Sandbox(place=place, confined=grading.confined, hidden=hidden)
-            self.free.put((walls, tester))
+            self.free.put((walls, self.testers[place % testers]))
 
     def stop(self) -> None:
         """End everything that is running, whatever it is at."""
@@ -127,9 +128,7 @@ def _examined(
     walls, tester = workers.free.get()
     try:
         if problem:
-            record = Record(person.id, UNREADABLE_FILE, f"The file was not read: {problem}.")
-            record.questions = [nothing(question) for question in tester.possible()]
-            return record
+            return unread(person.id, tester, problem)
         record, cells = examine(
             data,
             person.id,
@@ -281,8 +280,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         return WRONG
     try:
-        with tempfile.TemporaryDirectory(prefix="tests-") as tests:
-            return _grade(given, Path(tests).resolve())
+        return _grade(given)
     except (RosterError, SubmissionsError, TestsError) as error:
         print(error, file=sys.stderr)
         return WRONG
@@ -294,7 +292,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
-def _grade(given: argparse.Namespace, tests: Path) -> int:
+def _grade(given: argparse.Namespace) -> int:
     started = time.monotonic()
     console = Console()
     people = read_roster(given.roster)
@@ -304,7 +302,6 @@ def _grade(given: argparse.Namespace, tests: Path) -> int:
         print("UNSAFE: notebooks are run with your own rights, and nothing confines them.")
     else:
         sandbox.check()
-    unpack(task.tests, tests)
     out = given.out or ROOT / "grades" / given.set
     out.mkdir(parents=True, exist_ok=True)
     limits = Limits(
@@ -321,7 +318,6 @@ def _grade(given: argparse.Namespace, tests: Path) -> int:
         limits=limits,
         confined=not given.unsafe,
         out=out,
-        tests=tests,
         template=by_hand.template(task.template),
         grader=version(),
     )
@@ -350,7 +346,7 @@ def report(grading: Grading, records: dict[str, Record], anonymous: bool) -> Non
     name, people = grading.task.name, grading.people
     questions = next((one.questions for one in records.values() if one.questions), None)
     if questions is None:  # nobody has handed in anything
-        tester = Tester(grading.tests, name)
+        tester = Tester(grading.task.tests, name)
         questions = tester.possible()
         tester.close()
     headings = grading.template.headings

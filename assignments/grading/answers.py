@@ -7,6 +7,7 @@ was asked; or else it is forged, and counts for nothing.
 
 import builtins
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -46,7 +47,12 @@ MOST_ITEMS = 10_000
 DEEPEST = 20
 MOST_CELLS = 5_000
 
+#: Types of pictures that a page may show: they hold no script.
+PICTURES = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
+BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}")
+
 Plain = int | str | list[Any]
+Cell = tuple[str, str, dict[str, tuple[str, str]]]
 
 
 class ForgedError(Exception):
@@ -98,8 +104,26 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def checked_cells(report: str) -> list[tuple[str, str]] | str:
-    """Return the (kind, source) of every cell of a notebook, or why there are none.
+@dataclass(frozen=True)
+class Read:
+    """What a notebook holds.
+
+    Attributes:
+        cells: (kind, source, name → (type, Base64) of its pictures) of every cell.
+        set: the problem set that it names, if any.
+    """
+
+    cells: list[Cell]
+    set: str = ""
+
+    @property
+    def code(self) -> list[str]:
+        """The sources of the code cells."""
+        return [source for kind, source, _ in self.cells if kind == "code"]
+
+
+def checked_cells(report: str) -> Read | str:
+    """Return what a notebook holds, or why nothing can be read.
 
     Raises:
         ForgedError: no such report.
@@ -108,15 +132,20 @@ def checked_cells(report: str) -> list[tuple[str, str]] | str:
     match content:
         case {"unreadable": str(reason)} if len(content) == 1 and reason in UNREADABLE:
             return reason
-        case {"cells": list(cells)} if len(content) == 1:
-            found = []
-            for cell in cells:
-                match cell:
-                    case ["code" | "markdown" as kind, str(source)]:
-                        found.append((kind, _text(source, len(source))))
-                    case _:
-                        raise ForgedError
-            return found
+        case {"cells": list(cells), "set": str(name)} if len(content) == 2:
+            return Read([_cell(cell) for cell in cells], _text(name, 100))
+    raise ForgedError
+
+
+def _cell(cell: Any) -> Cell:
+    match cell:
+        case ["code" | "markdown" as kind, str(source), dict(pictures)]:
+            found = {}
+            for name, picture in pictures.items():
+                match picture:
+                    case [str(of), str(data)] if of in PICTURES and BASE64.fullmatch(data):
+                        found[_text(name, 200)] = (of, data)
+            return kind, _text(source, len(source)), found
     raise ForgedError
 
 

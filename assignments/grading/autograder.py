@@ -3,7 +3,7 @@
 import json
 import os
 import queue
-import shutil
+import re
 import subprocess
 import sys
 import tempfile
@@ -63,6 +63,7 @@ def find_set(name: str, dist: Path) -> Set:
         )
     if len(archives) > 1:
         raise TestsError(f"{folder / 'autograder'} holds more than one zip; run make assignments")
+    check(archives[0])
     notebooks = sorted((folder / "student").glob("*.ipynb"))
     return Set(
         name=name,
@@ -73,32 +74,53 @@ def find_set(name: str, dist: Path) -> Set:
     )
 
 
-def fingerprint(archive: Path) -> str:
-    """Return a digest of what a zip holds, whenever it was packed.
+def check(archive: Path) -> None:
+    """See that a zip holds what a process needs that runs its tests.
 
     Raises:
-        TestsError: it is not a zip.
+        TestsError: it is not a zip, or holds no tests, or no questions.
     """
-    total = sha256()
     try:
         with zipfile.ZipFile(archive) as opened:
-            for name in sorted(opened.namelist()):
-                content = sha256(opened.read(name)).digest()
-                total.update(len(name.encode()).to_bytes(4, "big") + name.encode() + content)
+            names = opened.namelist()
     except (zipfile.BadZipFile, OSError):
         raise TestsError(f"{archive} is not a zip that can be read; run make assignments") from None
+    if not any(re.fullmatch(r"tests/[^/]*\.py", name) for name in names):
+        raise TestsError(f"{archive} holds no tests; run make assignments")
+    if not any(name.startswith("files/assignments/questions/") for name in names):
+        raise TestsError(f"{archive} holds no questions; run make assignments")
+
+
+def fingerprint(archive: Path) -> str:
+    """Return a digest of what a zip holds, whenever it was packed."""
+    total = sha256()
+    with zipfile.ZipFile(archive) as opened:
+        for name in sorted(opened.namelist()):
+            content = sha256(opened.read(name)).digest()
+            total.update(len(name.encode()).to_bytes(4, "big") + name.encode() + content)
     return total.hexdigest()
 
 
 @dataclass
 class Tester:
-    """A process that runs a set's tests; starts on first use, and again when it had to go."""
+    """A process that runs a set's tests; starts on first use, and again when it had to go.
 
-    folder: Path
+    Several threads may ask it: each waits until the one before has its answer.
+    """
+
+    archive: Path
     name: str
     process: subprocess.Popen[str] | None = None
     lines: queue.Queue[str] = field(default_factory=queue.Queue)
     complaints: IO[str] | None = None
+    points: list[dict[str, Any]] = field(default_factory=list)
+    asked: threading.RLock = field(default_factory=threading.RLock)
+
+    def start(self) -> None:
+        """Start the process without waiting for it."""
+        with self.asked:
+            if self.process is None:
+                self._start()
 
     def plan(self, student: str) -> tuple[list[str], dict[str, list[Any]]]:
         """Return the variables and the calls that one student's notebook is asked for."""
@@ -107,8 +129,9 @@ class Tester:
 
     def possible(self) -> list[dict[str, Any]]:
         """Return the name and the points of every question."""
-        questions: list[dict[str, Any]] = self._ask(do="possible")
-        return questions
+        with self.asked:
+            self.points = self.points or self._ask(do="possible")
+            return self.points
 
     def grade(self, student: str, answers: Answers) -> list[dict[str, Any]]:
         """Return what every question earned.
@@ -122,15 +145,16 @@ class Tester:
             "values": answers.values,
             "functions": answers.functions,
         }
-        try:
-            graded: list[dict[str, Any]] = self._ask(**request)
-        except TestsError:
-            graded = []
-            for question in self.possible():
-                try:
-                    graded += self._ask(**request, only=question["name"])
-                except TestsError:
-                    graded.append(nothing(question))
+        with self.asked:
+            try:
+                graded: list[dict[str, Any]] = self._ask(**request)
+            except TestsError:
+                graded = []
+                for question in self.possible():
+                    try:
+                        graded += self._ask(**request, only=question["name"])
+                    except TestsError:
+                        graded.append(nothing(question))
         return graded
 
     def close(self) -> None:
@@ -148,10 +172,14 @@ class Tester:
             self.complaints = None
 
     def _ask(self, **request: Any) -> Any:
+        with self.asked:
+            return self._answer(request)
+
+    def _answer(self, request: Mapping[str, Any]) -> Any:
         if self.process is None:
             self._start()
             if request["do"] == "grade":  # its time begins when everything is loaded
-                self.possible()
+                self._answer({"do": "possible"})
         assert self.process
         assert self.process.stdin
         try:
@@ -171,14 +199,14 @@ class Tester:
         self.complaints = tempfile.TemporaryFile("w+")  # noqa: SIM115 (closed with the process)
         self.lines = queue.Queue()
         self.process = subprocess.Popen(
-            [sys.executable, "-I", "-B", str(HERE / "worker.py"), str(self.folder), self.name],
+            [sys.executable, "-I", "-B", str(HERE / "worker.py"), str(self.archive), self.name],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.complaints,
             text=True,
             encoding="utf-8",
-            cwd=self.folder,
-            env=environment(self.folder),
+            cwd="/",
+            env=environment(),
         )
         threading.Thread(target=_read, args=(self.process.stdout, self.lines), daemon=True).start()
 
@@ -198,10 +226,11 @@ def _read(stream: IO[str], lines: "queue.Queue[str]") -> None:
     lines.put("")
 
 
-def environment(home: Path) -> dict[str, str]:
-    """Return what a process that runs tests sees of the environment: a home of its own."""
+def environment() -> dict[str, str]:
+    """Return what a process that runs tests sees of the environment; it has no home."""
     keep = ("PATH", "LANG", "LC_ALL", "TMPDIR")
-    return {name: os.environ[name] for name in keep if name in os.environ} | {"HOME": str(home)}
+    kept = {name: os.environ[name] for name in keep if name in os.environ}
+    return kept | {"HOME": "/nonexistent"}
 
 
 def nothing(question: Mapping[str, Any]) -> dict[str, Any]:
@@ -213,21 +242,3 @@ def nothing(question: Mapping[str, Any]) -> dict[str, Any]:
         "public": [],
         "hidden": {"points": 0, "possible": question["possible"]},
     }
-
-
-def unpack(archive: Path, folder: Path) -> None:
-    """Unpack a zip of tests, so that a process can run them.
-
-    Raises:
-        TestsError: it holds no tests, or no questions.
-    """
-    with zipfile.ZipFile(archive) as opened:
-        opened.extractall(folder)
-    if not any((folder / "tests").glob("*.py")):
-        raise TestsError(f"{archive} holds no tests; run make assignments")
-    if not (folder / "files" / "assignments" / "questions").is_dir():
-        raise TestsError(f"{archive} holds no questions; run make assignments")
-    # our packages come from the environment; the wheels beside the questions are for Gradescope
-    for wheel in (folder / "files").glob("*.whl"):
-        wheel.unlink()
-    shutil.rmtree(folder / "files" / "__pycache__", ignore_errors=True)

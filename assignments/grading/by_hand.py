@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
+from .answers import Cell
+
 BEGIN, END = "<!-- BEGIN QUESTION -->", "<!-- END QUESTION -->"
 PLACEHOLDER = "_Type your answer here, replacing this text._"
 ELSEWHERE = "Text elsewhere in the notebook"
 LONGEST = 50_000
-
-Cell = tuple[str, str]
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def answers(cells: Iterable[Cell], given: Template) -> list[list[str]]:
     by_heading = {squeezed(name): name for name in given.headings}
     found: dict[str, list[str]] = {}
     at = None
-    for kind, source in cells:
+    for kind, source, _ in cells:
         text = squeezed(source)
         if kind != "markdown" or text in ("", PLACEHOLDER):
             continue

@@ -4,17 +4,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from flopsbook.exercises.personal import PLACEHOLDER, folded
+
 from .answers import (
     ATTEMPTS,
     UNREADABLE,
     Answers,
+    Cell,
     ForgedError,
+    Read,
     checked_cells,
     checked_notes,
     checked_run,
 )
 from .autograder import Tester, nothing
-from .roster import folded
 from .sandbox import MEGABYTE, Limits, Outcome, Sandbox
 
 GRADED = "graded"
@@ -26,7 +29,6 @@ SUSPICIOUS = "suspicious"
 STATUSES = (GRADED, NOT_SUBMITTED, UNREADABLE_FILE, TIMED_OUT, CRASHED, SUSPICIOUS)
 
 MOST_RESTARTS = 4
-PLACEHOLDERS = ("", "your identifier")
 STUDENT = "STUDENT"
 
 
@@ -67,16 +69,20 @@ class Ran:
     """What the runs of one notebook gave.
 
     Attributes:
+        read: the notebook's cells, once a run has read them.
         answers: everything that could be had.
         mishaps: (how it ended, at which step) for every run that did not come to its end.
         skip: code cells that are left out since Python died at them.
+        wants: whether the notebook asked for the library where it could not be imported.
         forged: whether something else than the runner wrote a report.
         lost: whether a run gave nothing in the end.
     """
 
+    read: Read | None = None
     answers: Answers = field(default_factory=Answers)
     mishaps: list[tuple[str, Any]] = field(default_factory=list)
     skip: list[int] = field(default_factory=list)
+    wants: bool = False
     forged: bool = False
     lost: bool = False
 
@@ -85,18 +91,21 @@ class UnreadableError(Exception):
     """A file has no cells; the text goes on after "it could not be read: "."""
 
 
-def cells_of(content: bytes, sandbox: Sandbox, limits: Limits) -> list[tuple[str, str]]:
-    """Return the (kind, source) of a notebook's cells, parsed in the sandbox.
+def cells_of(outcome: Outcome) -> Read:
+    """Return what the runner has read of a notebook.
 
     Raises:
         UnreadableError: it is no notebook.
     """
-    outcome = sandbox.read(content, limits)
-    if outcome.report is None:
-        why = {"late": "reading it took too long", "memory": "reading it took too much memory"}
+    if outcome.cells is None:
+        why = {
+            "late": "reading it took too long",
+            "memory": "reading it took too much memory",
+            "flood": "its pictures are too large",
+        }
         raise UnreadableError(why.get(outcome.ended, "Python gave up on it"))
     try:
-        cells = checked_cells(outcome.report)
+        cells = checked_cells(outcome.cells)
     except ForgedError:
         raise UnreadableError("its cells make no sense") from None
     if isinstance(cells, str):
@@ -105,77 +114,83 @@ def cells_of(content: bytes, sandbox: Sandbox, limits: Limits) -> list[tuple[str
 
 
 def run(
-    cells: Sequence[str],
+    notebook: bytes,
+    name: str,
     values: Sequence[str],
     calls: Mapping[str, Sequence[Any]],
     sandbox: Sandbox,
     limits: Limits,
 ) -> Ran:
-    """Run a notebook's code, once for its values and once more for its functions.
+    """Run a notebook where flopslib cannot be imported; and where it can, if that matters.
 
-    The second run cannot import flopslib. Where Python dies or does not stop, it starts
+    Functions are graded by the first run. Values may be computed with the library: a notebook
+    that asked for it is run once more where it is there, for its values. For one that did not
+    ask, the second run could give nothing else. Where Python dies or does not stop, it starts
     again without the cell at which that happened, as long as there is time.
+
+    Args:
+        notebook: the file as it was handed in.
+        name: the set that it has to be of.
+        values: the variables to report.
+        calls: function → arguments to call it with.
+        sandbox: where it runs.
+        limits: what it may use.
+
+    Raises:
+        UnreadableError: it is no notebook, or one of another set.
     """
     ran = Ran()
-    asked: list[tuple[list[str], Mapping[str, Sequence[Any]], bool]] = [([*values], {}, True)]
-    if calls:
-        asked.append(([], calls, False))
-    for names, arguments, flopslib in asked:
-        answers = _attempts(ran, cells, names, arguments, sandbox, limits, flopslib)
-        if answers is None:
-            ran.lost = True
-            continue
-        ran.answers.values |= answers.values
-        ran.answers.functions |= answers.functions
-        ran.answers.failed = answers.failed if flopslib else ran.answers.failed
+    answers = _attempts(ran, notebook, name, values, calls, sandbox, limits, False)
+    if answers is not None:
+        ran.answers.values, ran.answers.functions = answers.values, answers.functions
+        ran.answers.failed = answers.failed
+    if answers is None or ran.wants:
+        again = _attempts(ran, notebook, name, values, {}, sandbox, limits, True)
+        if again is not None:
+            ran.answers.values, ran.answers.failed = again.values, again.failed
+        ran.lost = answers is None or again is None
     return ran
 
 
 def _attempts(
     ran: Ran,
-    cells: Sequence[str],
-    names: list[str],
+    notebook: bytes,
+    name: str,
+    values: Sequence[str],
     calls: Mapping[str, Sequence[Any]],
     sandbox: Sandbox,
     limits: Limits,
     flopslib: bool,
 ) -> Answers | None:
-    numbered = list(enumerate(cells, start=1))
     skip = ran.skip  # what killed the first run would kill the second
     skip_calls: list[Any] = []
     left = limits.seconds
     for _ in range(1 + MOST_RESTARTS):
         if left <= 0:
             break
-        job = {
-            "cells": numbered,
-            "skip": skip,
-            "skip_calls": skip_calls,
-            "values": names,
-            "calls": calls,
-            "cell_seconds": limits.cell_seconds,
-            "call_seconds": limits.call_seconds,
-        }
-        shorter = Limits(
-            cell_seconds=limits.cell_seconds,
-            call_seconds=limits.call_seconds,
-            seconds=left,
-            memory=limits.memory,
-        )
-        outcome = sandbox.run(job, shorter, flopslib=flopslib)
+        left_out = {"skip": skip, "skip_calls": skip_calls}
+        job = {"set": name, "values": [*values], "calls": calls, **left_out}
+        outcome = sandbox.run(notebook, job, replace(limits, seconds=left), flopslib=flopslib)
+        if ran.read is None:
+            ran.read = cells_of(outcome)
+            if ran.read.set not in ("", name):
+                raise UnreadableError(
+                    f"it is the notebook of the set {ran.read.set}, and this is the set {name}"
+                )
         left -= max(outcome.seconds, 0.1)
-        for one in checked_notes(outcome.noted, names, calls):
+        ran.wants = ran.wants or outcome.wants
+        for one in checked_notes(outcome.noted, values, calls):
             if one not in ran.answers.suspicions:
                 ran.answers.suspicions.append(one)
         if outcome.report is not None and not outcome.ended:
             try:
-                return checked_run(outcome.report, names, calls)
+                return checked_run(outcome.report, values, calls)
             except ForgedError:
                 ran.forged = True
                 return None
         _note(ran, outcome)
         match outcome.step:
-            case ["cell", number] if number not in skip and 0 < number <= len(cells):
+            case ["cell", number] if number not in skip and 0 < number <= len(ran.read.code):
                 skip.append(number)
             case ["call", name, place] if name in calls and outcome.step not in skip_calls:
                 skip_calls.append(["call", name, place])
@@ -197,7 +212,7 @@ def examine(
     sandbox: Sandbox,
     tester: Tester,
     limits: Limits,
-) -> tuple[Record, list[tuple[str, str]]]:
+) -> tuple[Record, Sequence[Cell]]:
     """Grade one notebook; return the record and the notebook's cells.
 
     Args:
@@ -210,26 +225,30 @@ def examine(
     Raises:
         TestsError: the tests cannot be run, whatever the answers are.
     """
-    questions = tester.possible()
-    try:
-        cells = cells_of(content, sandbox, limits)
-    except UnreadableError as reason:
-        record = Record(student, UNREADABLE_FILE, f"The file was not read: {reason}.")
-        record.questions = [nothing(question) for question in questions]
-        return record, []
-    code = [source for kind, source in cells if kind == "code"]
     values, calls = tester.plan(student)
-    ran = run(code, [*values, STUDENT], calls, sandbox, limits)
+    try:
+        ran = run(content, tester.name, [*values, STUDENT], calls, sandbox, limits)
+    except UnreadableError as reason:
+        return unread(student, tester, str(reason)), []
+    assert ran.read
     named = ran.answers.values.pop(STUDENT, {}).get("value")
-    record = Record(student, GRADED, "")
+    named = named if isinstance(named, str) else ""
+    record = Record(student, GRADED, "", named=named)
     if ran.answers.values or ran.answers.functions:
         record.questions = tester.grade(student, ran.answers)
     else:
-        record.questions = [nothing(question) for question in questions]
-    record.named = named if isinstance(named, str) else ""
+        record.questions = [nothing(question) for question in tester.possible()]
+    code = ran.read.code
     judge(record, ran, code, limits)
     record.notes = notes(ran, len(code), values, calls)
-    return record, cells
+    return record, ran.read.cells
+
+
+def unread(student: str, tester: Tester, reason: str) -> Record:
+    """Return the record of a file that is no notebook of this set."""
+    record = Record(student, UNREADABLE_FILE, f"The file was not graded: {reason}.")
+    record.questions = [nothing(question) for question in tester.possible()]
+    return record
 
 
 def judge(record: Record, ran: Ran, code: Sequence[str], limits: Limits) -> None:
@@ -344,14 +363,14 @@ def identified(record: Record, roster: Mapping[str, str]) -> Record:
         record: what the notebook itself gave.
         roster: folded identifier → identifier, of the whole class.
     """
-    if record.status in (NOT_SUBMITTED, UNREADABLE_FILE) or record.named == record.id:
+    named = folded(record.named)
+    if record.status in (NOT_SUBMITTED, UNREADABLE_FILE) or named == folded(record.id):
         return record
-    whose = roster.get(folded(record.named.strip()))
-    if whose is not None and whose != record.id:
+    if named in roster:
         said = "the notebook names somebody else of the class as its STUDENT"
         return replace(record, status=SUSPICIOUS, reason=joined(said, record.reason))
-    said = "its STUDENT is not as the roster writes it, so its numbers may be others"
-    if record.named.strip() in PLACEHOLDERS:
+    said = "its STUDENT is nobody on the roster, so its numbers may be others"
+    if named in ("", folded(PLACEHOLDER)):
         said = "it does not say who its STUDENT is"
     return replace(record, reason=joined(record.reason, said))
 

@@ -2,10 +2,11 @@
 
 import csv
 import io
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from flopsbook.exercises.personal import folded
 
 SEPARATORS = (",", ";", "\t")
 
@@ -32,15 +33,6 @@ class Person:
     def key(self) -> str:
         """The identifier as it is compared with names of files."""
         return folded(self.id)
-
-
-def folded(text: str) -> str:
-    """Return a text without the differences that file systems and keyboards make.
-
-    >>> folded("Ana\\u0301") == folded("anÁ")
-    True
-    """
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
 
 
 def read_roster(path: Path) -> list[Person]:

@@ -1,15 +1,17 @@
-"""What runs inside the sandbox: read a notebook, or run its cells and report plain data.
+"""What runs inside the sandbox: read a notebook, run its cells and report plain data.
 
 It is started as a script, without the rest of this package, and knows no test and no
-answer. Its job comes on standard input; what it found goes, a line of JSON at a time, to
-what was standard output. A student's code runs in this same process and may write there
-too, which gains nothing: every line is checked by `answers` as if the student had sent it.
+answer. Its job comes on standard input, a line of JSON and then the notebook; what it found
+goes, a line of JSON at a time, to what was standard output. The first line has the cells, and
+is written before any of them runs. After it a student's code runs in this same process and may
+write there too, which gains nothing: every line is checked by `answers` as if the student had
+sent it.
 """
 
+# no more than these: each notebook starts its own Python, and waits for them
 import ast
 import builtins
 import functools
-import importlib.abc
 import importlib.machinery
 import json
 import os
@@ -25,6 +27,8 @@ MOST_BITS = 13_000  # of one integer: fewer than the 4,300 digits that Python re
 MOST_ITEMS = 10_000  # of one answer, lists within lists included
 DEEPEST = 20
 MOST_SUSPICIONS = 20
+MOST_PICTURES = 20  # in one cell
+PICTURES = ("image/png", "image/jpeg", "image/gif", "image/webp")
 PATIENCE = 4  # seconds of waiting for a second of work
 
 # where tests, seeds and solutions lie, here or on Gradescope
@@ -49,21 +53,26 @@ HONEST = ("platform.py", "sysconfig.py", "uuid.py", os.path.join("ctypes", "util
 PATCHED = {"otter", "unittest", "doctest", "builtins", "__builtins__"}
 
 
+HERE = (lambda: 0).__code__.co_filename  # what the frames say; the file itself may be compiled
+
+
 class OutOfTime(BaseException):
     """A cell or a call took longer than it may; no `except Exception` catches it."""
 
 
 def main():
     """Do the one job that is asked for."""
-    job = sys.stdin.buffer.read()
+    job, _, notebook = sys.stdin.buffer.read().partition(b"\n")
     say = take_the_channel()
-    limits = json.loads(sys.argv[2])
+    limits = json.loads(sys.argv[1])
     confine(limits)
     sys.path += limits["paths"]
-    if sys.argv[1] == "read":
-        say(read(job))
-    else:
-        say(Run(json.loads(job), limits["paths"], say).report())
+    found, job = read(notebook), json.loads(job)
+    del notebook
+    say(found)
+    if "cells" in found and found["set"] in ("", job["set"]):
+        code = [cell[1] for cell in found.pop("cells") if cell[0] == "code"]
+        say(Run(job, code, limits["paths"], say).report())
     os._exit(0)  # threads that a student left behind do not hold it up
 
 
@@ -121,9 +130,9 @@ def read(content):
         return {"unreadable": "deep"}
     except Exception:  # whatever shape it has, it is not a notebook's
         return {"unreadable": "shape"}
-    if len(cells) > MOST_CELLS or sum(len(source) for _, source in cells) > MOST_CHARACTERS:
+    if len(cells) > MOST_CELLS or sum(len(cell[1]) for cell in cells) > MOST_CHARACTERS:
         return {"unreadable": "long"}
-    return {"cells": cells}
+    return {"cells": cells, "set": set_of(notebook)}
 
 
 def looks_cut(text):
@@ -133,7 +142,7 @@ def looks_cut(text):
 
 
 def cells_of(notebook):
-    """Yield the kind and the source of every cell that holds code or text."""
+    """Yield kind, source and pictures of every cell that holds code or text."""
     if notebook["nbformat"] < 4:
         import nbformat
 
@@ -142,7 +151,28 @@ def cells_of(notebook):
         source = cell["source"]
         source = source if isinstance(source, str) else "".join(source)
         if cell["cell_type"] in ("code", "markdown"):
-            yield cell["cell_type"], source
+            yield cell["cell_type"], source, pictures_of(cell)
+
+
+def pictures_of(cell):
+    """Return name → [type, Base64] of the pictures that were put into a cell."""
+    found = {}
+    attachments = cell.get("attachments")
+    for name, kinds in attachments.items() if isinstance(attachments, dict) else ():
+        for kind, data in kinds.items() if isinstance(kinds, dict) else ():
+            data = "".join(data) if isinstance(data, list) else data
+            if kind in PICTURES and isinstance(data, str) and len(found) < MOST_PICTURES:
+                found[str(name)[:200]] = [kind, "".join(data.split())]
+    return found
+
+
+def set_of(notebook):
+    """Return the name of the problem set that otter wrote into a notebook, or nothing."""
+    try:
+        name = notebook["metadata"]["otter"]["assignment_name"]
+    except (LookupError, TypeError):
+        return ""
+    return name[:100] if isinstance(name, str) else ""
 
 
 # running it
@@ -151,8 +181,9 @@ def cells_of(notebook):
 class Run:
     """One run of a notebook's cells in one namespace, and of the calls that are asked for."""
 
-    def __init__(self, job, paths, say):
+    def __init__(self, job, code, paths, say):
         self.job = job
+        self.code = [*enumerate(code, start=1)]
         self.paths = paths
         self.say = say
         self.failed = {}
@@ -160,6 +191,7 @@ class Run:
         self.where = None  # the cell or the function that is running
         self.imported = {"__builtins__": "__builtins__"}
         self.ringing = False
+        self.wanted = False
         self.main = types.ModuleType("__main__")
         self.names = self.main.__dict__
         self.ours = sys.modules["__main__"]  # kept, or its names would go when it is replaced
@@ -167,7 +199,7 @@ class Run:
     def report(self):
         """Run everything, and return what was found as plain data."""
         self.prepare()
-        cells = [cell for cell in self.job["cells"] if cell[0] not in self.job["skip"]]
+        cells = [cell for cell in self.code if cell[0] not in self.job["skip"]]
         for number, source in cells:
             self.cell(number, source)
         # in a notebook whose cells were moved, what a cell needs may come after it
@@ -180,15 +212,13 @@ class Run:
             if len(waiting) == len(before):
                 break
         sys.setrecursionlimit(1000)
+        # first the values: a call might change them
+        values = {name: self.value(name) for name in self.job["values"]}
         functions = {
             name: self.calls(name, arguments) for name, arguments in self.job["calls"].items()
         }
         self.where = None
-        return {
-            "values": {name: self.value(name) for name in self.job["values"]},
-            "functions": functions,
-            "failed": sorted(self.failed.items()),
-        }
+        return {"values": values, "functions": functions, "failed": sorted(self.failed.items())}
 
     def lacking(self, cells):
         """Return the cells that failed because a name was not there yet."""
@@ -209,6 +239,8 @@ class Run:
         sys.argv = ["notebook"]
         sys.path.insert(0, os.getcwd())
         sys.meta_path.insert(0, PretendedOtter(self))
+        if not self.job["flopslib"]:
+            sys.meta_path.insert(0, NoLibrary(self))
         for name in [name for name in sys.modules if name.split(".")[0] == "otter"]:
             del sys.modules[name]
         signal.signal(signal.SIGALRM, self.ring)
@@ -261,7 +293,7 @@ class Run:
             tree = parse(TransformerManager().transform_cell(source), name)
         self.look_for_patches(tree)
         if not self.job["flopslib"]:
-            tree = without_flopslib(tree)
+            tree = without_flopslib(tree, self.want)
         flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
         code = compile(tree, name, "exec", flags, dont_inherit=True)
         waiting = eval(code, self.names)
@@ -344,6 +376,12 @@ class Run:
             self.suspicions.append(entry)
             self.say({"noted": entry})  # at once: the cell may end Python
 
+    def want(self):
+        """Say, once, that the notebook asks for flopslib, which is not here."""
+        if not self.wanted:
+            self.wanted = True
+            self.say({"wants": True})
+
     def look_for_patches(self, tree):
         """Note it if a cell assigns to an attribute of what might grade it."""
         self.imported |= imports(tree)
@@ -384,9 +422,11 @@ def parse(source, name):
 
 
 OURS = ("flopslib", "flopsbook")
+#: The numbers of a student are there without flopslib, too.
+PERSONAL = "flopsbook.exercises.personal"
 
 
-def without_flopslib(tree):
+def without_flopslib(tree, want):
     """Leave out the imports of our packages at the top of a cell, so that the rest of it runs.
 
     Whatever needs them fails where it uses them.
@@ -394,14 +434,36 @@ def without_flopslib(tree):
     kept = []
     for statement in tree.body:
         if isinstance(statement, ast.Import):
-            statement.names = [name for name in statement.names if root(name.name) not in OURS]
-            if not statement.names:
+            names = [name for name in statement.names if not is_ours(name.name)]
+            if len(names) < len(statement.names):
+                want()
+            statement.names = names
+            if not names:
                 continue
-        if isinstance(statement, ast.ImportFrom) and root(statement.module or "") in OURS:
+        if isinstance(statement, ast.ImportFrom) and is_ours(statement.module or ""):
+            want()
             continue
         kept.append(statement)
     tree.body = kept
     return tree
+
+
+def is_ours(module):
+    """Whether a module is of our packages, and not the one with a student's numbers."""
+    return root(module) in OURS and module != PERSONAL
+
+
+class NoLibrary:
+    """Notes that a module of our packages is asked for where it cannot be imported."""
+
+    def __init__(self, run):
+        self.run = run
+        self.there = {PERSONAL, *(PERSONAL.rsplit(".", count)[0] for count in (1, 2))}
+
+    def find_spec(self, name, path=None, target=None):
+        """Find nothing."""
+        if root(name) in OURS and name not in self.there:
+            self.run.want()
 
 
 def root(module):
@@ -470,7 +532,7 @@ class Watch:
         standard = os.path.dirname(os.__file__)
         self.standard = (standard + os.sep, "<frozen ")
         self.packages = os.path.join(standard, "site-packages") + os.sep
-        self.libraries = (self.packages, *(path + os.sep for path in run.paths), __file__)
+        self.libraries = (self.packages, *(path + os.sep for path in run.paths), HERE)
         self.home = os.path.realpath(os.getcwd())
         self.all = NETWORK | PROGRAMS | FORKS | FILES | MEMORY | {"import"}
 
@@ -509,7 +571,7 @@ class Watch:
         frame = sys._getframe(1)
         while frame is not None:
             name = frame.f_code.co_filename
-            if name == __file__:
+            if name == HERE:
                 if frame.f_code.co_name in ("execute", "call"):
                     return False
             elif name.startswith("<frozen importlib"):
@@ -547,9 +609,13 @@ class Shell:
         self._run = run
 
     def run_cell_magic(self, name, line, cell):
-        """Run the cell below `%%time` and its like; leave a cell for another language out."""
+        """Run the cell below `%%time` and its like, write files; leave other languages out."""
         if name in ("time", "timeit", "capture", "prun"):
             self._run.execute(self._run.where, cell)
+        elif name in ("writefile", "file"):
+            append, path = "-a" in line.split(), line.split()[-1].strip("\"'")
+            with open(os.path.expanduser(path), "a" if append else "w") as file:
+                file.write(cell)
 
     def run_line_magic(self, name, line, *rest, **options):
         """Run the statement behind `%time`; leave other magics out."""
@@ -564,7 +630,7 @@ class Shell:
         return lambda *_, **__: None
 
 
-class PretendedOtter(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+class PretendedOtter:
     """An otter-grader whose checks do nothing, as no test is here; who changes it is noted."""
 
     def __init__(self, run):

@@ -6,8 +6,11 @@ packages, all read-only; one small place to write, in memory; a filter for syste
 limits inside are set by the runner before it looks at the notebook, and watched from here.
 """
 
+import atexit
+import importlib.util
 import json
 import os
+import py_compile
 import selectors
 import shutil
 import signal
@@ -28,12 +31,14 @@ import psutil  # type: ignore[import-untyped]
 from . import seccomp
 
 RUNNER = Path(__file__).with_name("runner.py")
+COMPILED = "runner.pyc"
 ROOT = Path(__file__).parents[2]
 #: What a student may import where values are asked for.
 OURS = ("flopslib", "flopsbook")
 
 MEGABYTE = 2**20
 MOST_REPORTED = 4 * MEGABYTE  # bytes of a report
+MOST_READ = 64 * MEGABYTE  # bytes of a notebook's cells, with the pictures in them
 MOST_WRITTEN = 32 * MEGABYTE  # bytes of the place to write
 MOST_PROCESSES = 24
 MOST_NOTED = 40
@@ -85,18 +90,22 @@ class Outcome:
     """How a run in the sandbox ended.
 
     Attributes:
+        cells: the first line, with the notebook's cells or why there are none.
         report: the last line, if the runner came to its end: not to be trusted.
         step: what the runner was doing last, such as ["cell", 3]: not to be trusted either.
         noted: attempts, as they were noted: not to be trusted either.
+        wants: whether the notebook asked for the library where it is not, as it says.
         seconds: of the processor that it took.
         ended: "" | "late" | "memory" | "flood" | "died".
         code: the exit code, where it died.
         said: the end of what the sandbox itself complained about.
     """
 
+    cells: str | None = None
     report: str | None = None
     step: list[Any] | None = None
     noted: list[Any] = field(default_factory=list)
+    wants: bool = False
     seconds: float = 0.0
     ended: str = ""
     code: int | None = None
@@ -122,38 +131,43 @@ class Sandbox:
         if self.confined and os.geteuid() == 0:
             object.__setattr__(self, "user", FIRST_USER + self.place)
 
-    def read(self, notebook: bytes, limits: Limits) -> Outcome:
-        """Parse a notebook, and report its cells."""
-        return self._start("read", notebook, limits, flopslib=False)
+    def run(
+        self, notebook: bytes, job: Mapping[str, Any], limits: Limits, *, flopslib: bool
+    ) -> Outcome:
+        """Read a notebook, run its cells and the calls, and report what they gave.
 
-    def run(self, job: Mapping[str, Any], limits: Limits, *, flopslib: bool) -> Outcome:
-        """Run cells and calls, and report what they gave."""
-        content = {**job, "flopslib": flopslib}
-        return self._start("run", json.dumps(content).encode(), limits, flopslib=flopslib)
-
-    def _start(self, task: str, content: bytes, limits: Limits, *, flopslib: bool) -> Outcome:
+        Args:
+            notebook: the file as it was handed in.
+            job: which values and calls to report, and which cells and calls to leave out.
+            limits: what it may use.
+            flopslib: whether the library can be imported; a student's numbers always can.
+        """
+        times = {"cell_seconds": limits.cell_seconds, "call_seconds": limits.call_seconds}
+        told = json.dumps({**job, **times, "flopslib": flopslib}).encode()
+        content = told + b"\n" + notebook
         if self.confined:
-            return self._confined(task, content, limits, flopslib=flopslib)
+            return self._confined(content, limits, flopslib=flopslib)
         with tempfile.TemporaryDirectory() as folder:
-            paths = [str(packages())]
+            library = Path(folder, "library")
             if flopslib:
                 # a folder that holds the two packages alone, not the whole repository
-                library = Path(folder, "library")
                 library.mkdir()
                 for package in OURS:
                     (library / package).symlink_to(ROOT / package)
-                paths.insert(0, str(library))
+            else:
+                shutil.copytree(prepared() / "personal", library)
             home = Path(folder, "home")
             home.mkdir()
-            command = [*interpreter(), str(RUNNER), task, self._settings(limits, paths)]
+            paths = [str(library), str(packages())]
+            program = prepared() / COMPILED
+            command = [*interpreter(), str(program), self._settings(limits, paths)]
             return watch(command, content, limits, environment(str(home)), cwd=home)
 
-    def _confined(self, task: str, content: bytes, limits: Limits, *, flopslib: bool) -> Outcome:
+    def _confined(self, content: bytes, limits: Limits, *, flopslib: bool) -> Outcome:
         program = shutil.which("bwrap")
         if program is None:
             raise UnconfinedError(f"bwrap was not found: {INSTALL}")
-        paths = ["/library"] if flopslib else []
-        paths.append("/packages")
+        paths = ["/library", "/packages"]
         command = [program, *self._walls(flopslib=flopslib)]
         read = None
         if filter_program := seccomp.program():
@@ -161,7 +175,7 @@ class Sandbox:
             os.write(write, filter_program)
             os.close(write)
             command += ["--seccomp", str(read)]
-        command += [*interpreter(), "/runner.py", task, self._settings(limits, paths)]
+        command += [*interpreter(), f"/{COMPILED}", self._settings(limits, paths)]
         try:
             keep = () if read is None else (read,)
             outcome = watch(command, content, limits, {}, cwd="/", pass_fds=keep)
@@ -196,11 +210,13 @@ class Sandbox:
             if any(path.is_relative_to(one) for one in seen):
                 walls += ["--tmpfs", str(path), "--remount-ro", str(path)]
         walls += ["--ro-bind", str(packages()), "/packages"]
-        walls += ["--ro-bind", str(RUNNER), "/runner.py"]
+        walls += ["--ro-bind", str(prepared() / COMPILED), f"/{COMPILED}"]
         if flopslib:
             walls += [*parents(Path("/library/flopslib"))]
             for package in OURS:
                 walls += ["--ro-bind", str(ROOT / package), f"/library/{package}"]
+        else:
+            walls += ["--ro-bind", str(prepared() / "personal"), "/library"]
         # /dev and / themselves are in memory and without a limit, so nobody may write there
         walls += ["--proc", "/proc", "--dev", "/dev", "--remount-ro", "/dev"]
         walls += ["--perms", "1777", "--size", str(MOST_WRITTEN), "--tmpfs", "/tmp"]
@@ -258,11 +274,40 @@ def interpreter_places() -> list[Path]:
     return [Path(prefix) for prefix in sorted(prefixes)]
 
 
+@cache
 def packages() -> Path:
     """Return the folder of the installed packages: SymPy, NumPy and whatever is beside them."""
-    import sympy
+    found = importlib.util.find_spec("sympy")
+    assert found
+    assert found.origin
+    return Path(found.origin).parents[1]
 
-    return Path(sympy.__file__).parents[1]
+
+@cache
+def prepared() -> Path:
+    """Return a folder with the runner, compiled, and a student's numbers without the library.
+
+    Each notebook starts a Python of its own, so nothing is compiled there that could have been
+    compiled once, and nothing is imported for the numbers but the one module that draws them.
+    No run can write to it, and it goes with this process.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="runner-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    once = py_compile.PycInvalidationMode.UNCHECKED_HASH
+    py_compile.compile(
+        str(RUNNER), str(folder / COMPILED), "/runner.py", doraise=True, invalidation_mode=once
+    )
+    package = folder / "personal" / "flopsbook" / "exercises"
+    package.mkdir(parents=True)
+    shutil.copy(ROOT / "flopsbook" / "exercises" / "personal.py", package)
+    for place in (package.parent, package):
+        (place / "__init__.py").touch()
+        for source in place.glob("*.py"):
+            inside = "/library" / source.relative_to(folder / "personal")
+            py_compile.compile(str(source), dfile=str(inside), doraise=True, invalidation_mode=once)
+    for path in (folder, *folder.rglob("*")):  # whatever the user's umask, the sandbox reads it
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    return folder
 
 
 def parents(path: Path) -> list[str]:
@@ -312,12 +357,9 @@ def check() -> None:
     Raises:
         UnconfinedError: there is none to be had; the text says why and what to do.
     """
-    cells = [[1, TRIAL]]
-    job = {
-        "cells": cells, "skip": [], "skip_calls": [], "calls": {}, "values": ["found"],
-        "cell_seconds": 10, "call_seconds": 5,
-    }  # fmt: skip
-    outcome = Sandbox().run(job, Limits(seconds=20), flopslib=False)
+    job = {"set": "", "skip": [], "skip_calls": [], "calls": {}, "values": ["found"]}
+    limits = Limits(cell_seconds=10, seconds=20)
+    outcome = Sandbox().run(notebook(TRIAL), job, limits, flopslib=False)
     try:
         found = json.loads(outcome.report or "")["values"]["found"]["value"]
     except (ValueError, LookupError, TypeError):
@@ -478,8 +520,10 @@ class Reader:
         """Take some more bytes."""
         self.total += len(data)
         self.line += data
-        if self.total > MOST_REPORTED:
+        if self.total > (MOST_REPORTED if self.outcome.cells is not None else MOST_READ):
             self._flood()
+            return
+        if b"\n" not in data:
             return
         *lines, rest = self.line.split(b"\n")
         self.line = bytearray(rest)
@@ -487,6 +531,10 @@ class Reader:
             self._take(bytes(line))
 
     def _take(self, line: bytes) -> None:
+        if self.outcome.cells is None:  # nothing of the notebook has run yet
+            self.outcome.cells = line.decode("ascii", "replace")
+            self.total = len(self.line)
+            return
         match _aside(line):
             case {"at": ["cell", int()] | ["call", str(), int()] as step}:
                 self.outcome.step = list(step)
@@ -494,6 +542,8 @@ class Reader:
             case {"noted": [str(), int() | str()] as entry}:
                 if len(self.outcome.noted) < MOST_NOTED:
                     self.outcome.noted.append(list(entry))
+            case {"wants": True}:
+                self.outcome.wants = True
             case _:
                 if self.outcome.report is not None:  # of two reports one is forged
                     self._flood()
@@ -506,7 +556,7 @@ class Reader:
 
 def _aside(line: bytes) -> Any:
     """Return what a line says besides the report, or None."""
-    if len(line) > 500 or not line.startswith((b'{"at": ', b'{"noted": ')):
+    if len(line) > 500 or not line.startswith((b'{"at": ', b'{"noted": ', b'{"wants": ')):
         return None
     try:
         return json.loads(line)
@@ -517,17 +567,29 @@ def _aside(line: bytes) -> Any:
 def usage(pid: int) -> tuple[int, float, int]:
     """Return the memory, the seconds and the number of processes below a process."""
     memory, seconds, count = 0, 0.0, 0
-    with suppress(psutil.Error):
-        for process in psutil.Process(pid).children(recursive=True):
-            with suppress(psutil.Error, OSError):
-                times = process.cpu_times()
-                seconds += times.user + times.system
-                seconds += times.children_user + times.children_system
-                count += 1
-                memory += _resident(process.pid)
-                if count == 1:
-                    memory += _written(process.pid)
+    for process in below(pid):
+        with suppress(psutil.Error, OSError):
+            times = process.cpu_times()
+            seconds += times.user + times.system
+            seconds += times.children_user + times.children_system
+            count += 1
+            memory += _resident(process.pid)
+            if count == 1:
+                memory += _written(process.pid)
     return memory, seconds, count
+
+
+def below(pid: int) -> list[psutil.Process]:
+    """Return the processes below one, those above the others first."""
+    with suppress(psutil.Error):
+        return list(psutil.Process(pid).children(recursive=True))
+    return []
+
+
+def notebook(*sources: str) -> bytes:
+    """Return a notebook of code cells, as a file holds it."""
+    cells = [{"cell_type": "code", "source": source} for source in sources]
+    return json.dumps({"nbformat": 4, "metadata": {}, "cells": cells}).encode()
 
 
 def _resident(pid: int) -> int:
@@ -549,12 +611,10 @@ def _written(pid: int) -> int:
 
 def _end(process: subprocess.Popen[bytes]) -> None:
     """Leave nothing of a process: its namespace of processes dies with it."""
-    below = []
-    with suppress(psutil.Error):
-        below = psutil.Process(process.pid).children(recursive=True)
+    left = [] if process.poll() is not None else below(process.pid)
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
-    for child in below:
+    for child in left:
         with suppress(psutil.Error):
             child.kill()
     process.wait()

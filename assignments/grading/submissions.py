@@ -23,7 +23,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .roster import Person, folded
+from flopsbook.exercises.personal import folded
+
+from .roster import Person
 
 AFTER = "_- (+"
 WORD = r"(?<![^\W_]){}(?![^\W_])"  # no letter or digit beside it; "_" is neither

@@ -1,10 +1,11 @@
 """Runs otter's tests on plain data: one request and one answer a line, as JSON.
 
-    python -I worker.py FOLDER SET
+    python -I worker.py ZIP SET
 
-FOLDER is the unpacked zip for Gradescope, whose `tests` are run by otter's own classes and
-whose `files` hold the questions and the seed; so points and tests are written once, and
-Gradescope would give the same. No code of a student is ever loaded here. Where a test calls
+ZIP is the one for Gradescope, whose `tests` are run by otter's own classes and whose `files`
+hold the questions and the seed; so points and tests are written once, and Gradescope would
+give the same. It is read where it lies: nothing of it is unpacked, so that no seed is left
+behind, however this ends. No code of a student is ever loaded here. Where a test calls
 a student's function, a stand-in gives what the function gave in the sandbox, for the very
 same arguments.
 """
@@ -19,6 +20,7 @@ import re
 import resource
 import sys
 import warnings
+import zipfile
 from pathlib import Path
 
 LONGEST_MESSAGE = 300
@@ -72,14 +74,14 @@ def key(arguments):
 
 def main():
     """Answer requests until there are no more."""
-    folder, name = Path(sys.argv[1]).resolve(), sys.argv[2]
+    archive, name = Path(sys.argv[1]).resolve(), sys.argv[2]
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # what a test prints is no answer
-    sys.path.insert(0, str(folder / "files"))
-    os.chdir(folder / "files")
+    sys.path.insert(0, str(archive / "files"))
     warnings.simplefilter("ignore")
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))  # an answer may be a large number
-    grader = Grader(folder / "tests", name)
+    with zipfile.ZipFile(archive) as opened:
+        grader = Grader(opened, name)
     for line in sys.stdin:
         request = json.loads(line)
         answer = getattr(grader, request.pop("do"))(**request)
@@ -90,16 +92,22 @@ def main():
 class Grader:
     """Holds the tests and the questions of a set."""
 
-    def __init__(self, tests, name):
-        from otter.test_files import create_test_file
+    def __init__(self, archive, name):
+        from otter.test_files import ExceptionTestFile
 
-        from assignments.hidden import seed
+        from assignments import hidden
         from assignments.questions import load
 
-        self.create = create_test_file
-        self.tests = sorted(tests.glob("*.py"), key=natural)
+        files = {Path(file) for file in archive.namelist()}
+        tests = [file for file in files if file.parent == Path("tests") and file.suffix == ".py"]
+        self.tests = {
+            path.stem: ExceptionTestFile.from_string(archive.read(str(path)).decode(), str(path))
+            for path in sorted(tests, key=natural)
+        }
         self.questions = load(name)
-        self.seed = seed()
+        seeds = ("files/assignments/seed", "files/assignments/test-seed")
+        self.seed = next(archive.read(s).decode().strip() for s in seeds if Path(s) in files)
+        hidden.seed = lambda: self.seed  # it looks on the disk
 
     def plan(self, student):
         """Return what the sandbox has to be asked for."""
@@ -117,18 +125,17 @@ class Grader:
 
     def possible(self):
         """Return the points of every question, in the order of the set."""
-        tests = [self.create(str(path), None) for path in self.tests]
+        tests = self.tests.values()
         return [{"name": test.name, "possible": test.possible} for test in tests if test.possible]
 
     def grade(self, student, values, functions, only=None):
         """Return what every question earned, and what its public tests say."""
         arguments = self.plan(student)["calls"]
         graded = []
-        for path in self.tests:
-            if only is not None and path.stem != only:
+        for name, test in self.tests.items():
+            if only is not None and name != only:
                 continue
             names = environment(student, values, functions, arguments)
-            test = self.create(str(path), None)
             with contextlib.redirect_stdout(io.StringIO()):
                 test.run(names)
             if test.possible:

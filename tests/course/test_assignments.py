@@ -16,9 +16,11 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from grading.masters import CANARY, SEED, blocks, master
 
 from assignments import build, hidden, searching
 from assignments import question as question_module
+from assignments.grading.roster import Person
 from assignments.question import same
 from assignments.questions import SETS, load, networks
 from flopsbook.exercises.personal import PLACEHOLDER, TABLE, Multiple, choices, personal
@@ -28,8 +30,6 @@ with warnings.catch_warnings():
     from otter.test_files import ExceptionTestFile
 
 ROOT = Path(__file__).parents[2]
-CANARY = "canary-4711"
-SEED = build.Secret(f"{CANARY}-seed")
 SOLVER = "ada"  # whose numbers the masters solve
 CLASS = [f"s{number:07}" for number in range(1000000, 1000060)]
 QUESTIONS = {question.name: question for name in SETS for question in load(name)}
@@ -38,34 +38,6 @@ FUNCTIONS = [question for question in QUESTIONS.values() if question.is_function
 every_set = pytest.mark.parametrize("name", SETS)
 every_value = pytest.mark.parametrize("question", VALUES, ids=lambda q: q.name)
 every_function = pytest.mark.parametrize("question", FUNCTIONS, ids=lambda q: q.name)
-
-
-def master(name):
-    return nbformat.read(ROOT / "assignments" / name / f"{name}.ipynb", as_version=4)
-
-
-class Block:
-    """A question of a master notebook, with its cells by the block that they stand in."""
-
-    def __init__(self, config):
-        self.manual = "manual: true" in config
-        self.points = sum(map(int, re.findall(r"points: (\d+)", config)))
-        self.statement, self.solution, self.tests = [], [], []
-
-
-def blocks(notebook):
-    found, into = {}, None
-    for cell in notebook.cells:
-        config = cell.source if cell.cell_type == "raw" else ""
-        if config.startswith("# BEGIN QUESTION"):
-            block = found[re.search(r"name: (\S+)", config)[1]] = Block(config)
-        if config.startswith(("# BEGIN SOLUTION", "# BEGIN TESTS")):
-            into = block.solution if "SOLUTION" in config else block.tests
-        elif config:
-            into = block.statement if found else None
-        elif into is not None:
-            into.append(cell)
-    return {name: block for name, block in found.items() if not name.endswith("-identifier")}
 
 
 # --- the student's own numbers ----------------------------------------------
@@ -103,10 +75,32 @@ def test_nobody_in_a_class_has_the_numbers_of_somebody_else():
     assert alike <= 2  # of all the questions of all sets
 
 
-def test_spaces_around_an_identifier_do_not_matter_and_everything_else_does():
-    assert personal("layers-1", " ada\n") == personal("layers-1", "ada")
-    assert personal("layers-1", "Ada") != personal("layers-1", "ada")
-    assert personal("layers-3", "ada") != personal("layers-3", "ada2")
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (" ada\n", "ada"),
+        ("Ada", "ada"),
+        ("S1234567", "s1234567"),
+        ("Ann@Uni.Example", "ann@uni.example"),
+        ("zoe\u0308-a\u030astro\u0308m", "ZOË-åström"),
+        ("anna\u00a0 lee", "anna lee"),
+        ("\ufeffada\u200b", "ada"),
+        ("STRASSE", "straße"),
+    ],
+)
+def test_what_nobody_sees_or_means_makes_no_difference_to_an_identifier(one, other, seeded):
+    for question in ("layers-1", "transformers-1", "networks-7"):
+        assert personal(question, one) == personal(question, other)
+    for question in FUNCTIONS:
+        drawn = question.hidden_arguments(SEED.text, one)
+        assert drawn == question.hidden_arguments(SEED.text, other)
+    assert hidden.holds("layers-1", QUESTIONS["layers-1"].right_answer(one), other)
+    assert Person(one).key == Person(other).key
+
+
+def test_everything_else_makes_a_difference_to_an_identifier():
+    for one, other in (("ada", "ada2"), ("ada", "adá"), ("a da", "ada"), ("l0", "lO")):
+        assert personal("layers-3", one) != personal("layers-3", other)
 
 
 @pytest.mark.parametrize(
@@ -454,36 +448,6 @@ def test_git_ignores_what_is_secret():
 
 
 # --- built, with canaries planted -------------------------------------------
-
-
-def planted(folder):
-    """Write the masters with a canary in every solution and every hidden test."""
-    for name in SETS:
-        notebook = master(name)
-        for block in blocks(notebook).values():
-            for cell in block.solution:
-                if cell.cell_type == "markdown":
-                    cell.source += f"\n\n{CANARY}-words"
-                else:
-                    cell.source = f"{CANARY!r}  # SOLUTION NO PROMPT\n{cell.source}"
-            for cell in block.tests:
-                if "hidden: true" in cell.source:
-                    cell.source += f"\n    assert {CANARY!r}"
-        (folder / name).mkdir()
-        nbformat.write(notebook, folder / name / f"{name}.ipynb")
-    return folder
-
-
-@pytest.fixture(scope="module")
-def dist(tmp_path_factory):
-    """The three sets as `make assignments` builds them, from masters with canaries."""
-    folder = tmp_path_factory.mktemp("built")
-    masters = planted(tmp_path_factory.mktemp("masters"))
-    built = build.build_all(SETS, dist=folder, seed=SEED, masters=masters)
-    for name, result in built.items():
-        assert isinstance(result, str), result
-        assert re.fullmatch(rf"{name}: \d\d points, all for the solved notebook .*", result)
-    return folder
 
 
 def texts(path):
