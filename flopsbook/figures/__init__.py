@@ -1,5 +1,6 @@
 """The figures of the chapters, each drawn from a function that returns its data."""
 
+from flopsbook.figures.attention import *  # noqa: F403
 from flopsbook.figures.comparing import *  # noqa: F403
 from flopsbook.figures.convolution import *  # noqa: F403
 from flopsbook.figures.dense import *  # noqa: F403
