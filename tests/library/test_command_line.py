@@ -783,3 +783,13 @@ def test_the_command_is_installed():
     command = Path(sys.executable).with_name("flopslib")
     done = subprocess.run([command, "--version"], capture_output=True, text=True, check=True)
     assert done.stdout.startswith("flopslib 0.")
+
+
+def test_the_commands_of_the_readme_run(capsys):
+    block = (ROOT / "README.md").read_text().partition("```\nflopslib ")[2].partition("```")[0]
+    for command in f"flopslib {block}".splitlines():
+        status = main(command.split()[1:])
+        out, err = capsys.readouterr()
+        assert out
+        assert not err
+        assert status == (" diff " in command), command
