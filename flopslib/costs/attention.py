@@ -7,6 +7,7 @@ from typing import Any
 from flopslib.costs.dense import linear, matmul
 from flopslib.costs.registry import Default, Example, cost_function
 from flopslib.derivation import primitives
+from flopslib.derivation.operands import Operand
 from flopslib.derivation.steps import Derivation, Part, Step
 from flopslib.sizes.exact import Size, exact_quotient
 
@@ -79,17 +80,31 @@ def multihead_attention(
     """
     sizes: Any = (num_heads, seq_len, kv_seq_len, head_dim)  # the registry has filled in each
     heads, queries, keys, width = sizes
-    every: Any = {"batch": batch * queries, "bias": bias}
     kv_width: Any = num_kv_heads * width
-    steps = [
-        linear(d_model, heads * width, **every).named("query projection"),
-        linear(d_model, kv_width, **every).named("key projection"),
-        linear(d_model, kv_width, **every).named("value projection"),
-        scaled_dot_product_attention(
-            queries, width, num_heads=heads, kv_seq_len=keys, causal=causal, batch=batch
-        ),
-        linear(heads * width, d_model, **every).named("output projection"),
-    ]
+    x, y = (Operand(name, (batch, queries, d_model)) for name in ("x", "y"))
+
+    def projection(name: str, letter: str, inner: Any, outer: Any, x: Operand) -> Derivation:
+        project = linear(inner, outer, batch=batch * queries, bias=bias).named(f"{name} projection")
+        return project.on(x=x, weight=f"w_{letter}", bias=f"b_{letter}", y=f"projected_{letter}")
+
+    def with_past(name: str, new: Operand) -> Operand:
+        past = (batch, num_kv_heads, keys - queries, width)
+        parts = (new, Operand(f"past_{name}", past, "cache"))
+        return Operand(name, (batch, num_kv_heads, keys, width), of=parts)
+
+    q = projection("query", "q", d_model, heads * width, x)
+    k = projection("key", "k", d_model, kv_width, x)
+    v = projection("value", "v", d_model, kv_width, x)
+    attend = scaled_dot_product_attention(
+        queries, width, num_heads=heads, kv_seq_len=keys, causal=causal, batch=batch
+    ).on(
+        queries=Operand("queries", (batch, heads, queries, width), of=(q.result,)),
+        keys=with_past("keys", k.result),
+        values=with_past("values", v.result),
+    )
+    joined = Operand("joined", (batch, queries, heads * width), of=(attend.result,))
+    out = projection("output", "out", heads * width, d_model, joined).on(projected_out=y)
+    steps = [q, k, v, attend, out]
     return sum(steps, start=Derivation(())).named("attention")
 
 
@@ -142,15 +157,29 @@ def scaled_dot_product_attention(
     return attend(batch, num_heads, seq_len, kv_seq_len, head_dim).named("scores and sums")
 
 
+def _operands(
+    batch: Any, heads: Any, queries: Any, keys: Any, width: Any, *square: Any
+) -> tuple[Operand, ...]:
+    """Return queries, keys, values, scores, scaled scores, weights of the values, and the sums."""
+    asked, seen = (batch, heads, queries, width), (batch, heads, keys, width)
+    inputs = Operand("queries", asked), Operand("keys", seen), Operand("values", seen)
+    squares = (Operand(name, (batch, heads, *square)) for name in ("scores", "scaled", "attention"))
+    return *inputs, *squares, Operand("sums", asked)
+
+
 def _attend(batch: Any, heads: Any, queries: Any, keys: Any, width: Any) -> Derivation:
-    scaling = Step("scaling", (primitives.scaling(),), (batch, heads, queries, keys), unit="score")
-    softmax = Step(
-        "softmax", (primitives.softmax(keys),), (batch, heads, queries), unit="score row"
+    q, k, v, scores, scaled, weights, sums = _operands(
+        batch, heads, queries, keys, width, queries, keys
     )
+    scaling = Step("scaling", (primitives.scaling(),), scores.shape, "score", (scores,), scaled)
+    rows, part = (batch, heads, queries), primitives.softmax(keys)
+    softmax = Step("softmax", (part,), rows, "score row", (scaled,), weights)
+    score = matmul(queries, width, keys, batch=batch * heads).named("scores")
+    sum_up = matmul(queries, keys, width, batch=batch * heads).named("weighted sum")
     return (
-        matmul(queries, width, keys, batch=batch * heads).named("scores")
+        score.on(left=q, right=k, y=scores)
         + Derivation((scaling, softmax))
-        + matmul(queries, keys, width, batch=batch * heads).named("weighted sum")
+        + sum_up.on(left=weights, right=v, y=sums)
     )
 
 
@@ -158,19 +187,28 @@ def _attend_causally(batch: Any, heads: Any, queries: Any, keys: Any, width: Any
     # the last position sees all keys, each one before it sees one fewer
     visible = exact_quotient(queries * (2 * keys - queries + 1), 2)
     further = exact_quotient(queries * (2 * keys - queries - 1), 2)
+    q, k, v, scores, scaled, weights, sums = _operands(batch, heads, queries, keys, width, visible)
 
-    def step(name: str, part: Part, *shape: Any, unit: str) -> Step:
-        return Step(name, (part,), (batch, heads, *shape), unit)
+    def step(
+        name: str, part: Part, *shape: Any, unit: str, reads: tuple[Operand, ...], writes: Operand
+    ) -> Step:
+        return Step(name, (part,), (batch, heads, *shape), unit, reads, writes)
 
+    score: Any = {"unit": "visible pair", "reads": (q, k), "writes": scores}
+    scale: Any = {"unit": "visible pair", "reads": (scores,), "writes": scaled}
+    row: Any = {"reads": (scaled,), "writes": weights}
+    add: Any = {"reads": (weights, v), "writes": sums}
     first, more = "output's first product", "further product"
     return Derivation(
         (
-            step("scores", primitives.dot_product(width), visible, unit="visible pair"),
-            step("scaling", primitives.scaling(), visible, unit="visible pair"),
-            step("softmax, first", primitives.softmax(1), queries, unit="row's first score"),
-            step("softmax, further", ONE_MORE_SCORE, further, unit="further score"),
-            step("weighted sum, first", primitives.dot_product(1), queries, width, unit=first),
-            step("weighted sum, further", ONE_MORE_TERM, further, width, unit=more),
+            step("scores", primitives.dot_product(width), visible, **score),
+            step("scaling", primitives.scaling(), visible, **scale),
+            step("softmax, first", primitives.softmax(1), queries, unit="row's first score", **row),
+            step("softmax, further", ONE_MORE_SCORE, further, unit="further score", **row),
+            step(
+                "weighted sum, first", primitives.dot_product(1), queries, width, unit=first, **add
+            ),
+            step("weighted sum, further", ONE_MORE_TERM, further, width, unit=more, **add),
         )
     )
 

@@ -8,7 +8,8 @@ the caller's: a stand-in is taken for a valid size.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -45,7 +46,7 @@ def compiled(
     names = [f"s{place}" for place in range(sizes)]
     total = derive(*(Traced(trace, name) for name in names), **dict(options)).total.kinds()
     counts = ", ".join(code(total.get(kind, 0)) for kind in KINDS)
-    body = "".join(f"    {line}\n" for line in _assignments(trace))
+    body = "".join(f"    {line}\n" for line in _needed(trace, counts))
     source = f"def counts({', '.join(names)}):\n{body}    return ({counts})\n"
     made: dict[str, Any] = {"integer_quotient": integer_quotient}
     exec(source, made)
@@ -53,5 +54,15 @@ def compiled(
     return function
 
 
-def _assignments(trace: Trace) -> Iterator[str]:
-    return (f"{name} = {expression}" for expression, name in trace.lines.items())
+def _needed(trace: Trace, result: str) -> list[str]:
+    """Return the assignments that a result rests on: sizes of operands are noted, too."""
+    names = set(_NAME.findall(result))
+    lines = []
+    for expression, name in reversed(trace.lines.items()):
+        if name in names:
+            names.update(_NAME.findall(expression))
+            lines.append(f"{name} = {expression}")
+    return lines[::-1]
+
+
+_NAME = re.compile(r"\bt\d+\b")

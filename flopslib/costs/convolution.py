@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from flopslib.costs.dense import biased
+from flopslib.costs.dense import biased, biases
 from flopslib.costs.registry import Example, cost_function
 from flopslib.derivation import primitives
+from flopslib.derivation.operands import Operand
 from flopslib.derivation.steps import Derivation, Step
 from flopslib.sizes.exact import Size, SizeOrPair, exact_quotient
 
@@ -74,8 +75,14 @@ def _convolution(
     name: str, in_channels: Any, out_channels: Any, window: tuple[Any, ...],
     places: tuple[Any, ...], groups: Any, batch: Any, bias: bool, unit: str,
 ) -> Derivation:  # fmt: skip
-    part = primitives.dot_product(exact_quotient(in_channels, groups), *window)
-    step = Step(name, biased(part, bias), (batch, out_channels, *places), unit)
+    seen = exact_quotient(in_channels, groups)
+    part = primitives.dot_product(seen, *window)
+    # as far as the windows reach at stride 1; a layer that knows its input says its own shape
+    sides = (place + side - 1 for place, side in zip(places, window, strict=True))
+    weight = Operand("weight", (out_channels, seen, *window), "weight")
+    reads = (Operand("x", (batch, in_channels, *sides)), weight, *biases(bias, out_channels))
+    y = Operand("y", (batch, out_channels, *places))
+    step = Step(name, biased(part, bias), y.shape, unit, reads, y)
     return Derivation((step,), name)
 
 
@@ -167,9 +174,12 @@ def pointwise_conv2d(
     >>> pointwise_conv2d(32, 16, 112, 112, bias=False).macs
     6422528
     """
-    return conv2d(
-        in_channels, out_channels, 1, out_height, out_width, batch=batch, bias=bias
-    ).named("pointwise conv2d")
+    matrix = Operand("weight", (out_channels, in_channels), "weight")  # its window is one cell
+    return (
+        conv2d(in_channels, out_channels, 1, out_height, out_width, batch=batch, bias=bias)
+        .named("pointwise conv2d")
+        .on(weight=matrix)
+    )
 
 
 @cost_function(
@@ -222,6 +232,8 @@ def depthwise_separable_conv2d(
     pointwise = pointwise_conv2d(
         in_channels, out_channels, out_height, out_width, batch=batch, bias=bias
     )
+    depthwise = depthwise.on(weight="w_depthwise", bias="b_depthwise", y="seen")
+    pointwise = pointwise.on(x=depthwise.result, weight="w_pointwise", bias="b_pointwise")
     return (depthwise + pointwise).named("separable conv2d")
 
 
@@ -387,10 +399,14 @@ def conv_transpose2d(
     3145728
     """
     window: Any = kernel_size  # the registry has made it a pair
-    part = primitives.scatter(exact_quotient(out_channels, groups), *window)
-    shape = (batch, in_channels, in_height, in_width)
-    steps = [Step("scatter", (part,), shape, unit="input pixel")]
+    reached = exact_quotient(out_channels, groups)
+    part = primitives.scatter(reached, *window)
+    x = Operand("x", (batch, in_channels, in_height, in_width))
+    weight = Operand("weight", (in_channels, reached, *window), "weight")
+    y = Operand("y", (batch, out_channels, out_height, out_width))
+    made = Operand("sums", y.shape) if bias else y
+    steps = [Step("scatter", (part,), x.shape, "input pixel", (x, weight), made)]
     if bias:
-        shape = (batch, out_channels, out_height, out_width)
-        steps.append(Step("bias", (primitives.bias(),), shape, unit="output pixel"))
+        reads = (made, *biases(bias, out_channels))
+        steps.append(Step("bias", (primitives.bias(),), y.shape, "output pixel", reads, y))
     return Derivation(tuple(steps), "transposed conv2d")

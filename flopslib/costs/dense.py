@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flopslib.costs.registry import Example, cost_function
 from flopslib.derivation import primitives
+from flopslib.derivation.operands import Operand
 from flopslib.derivation.steps import Derivation, Part, Step
 from flopslib.sizes.exact import Size
 
@@ -11,6 +12,11 @@ from flopslib.sizes.exact import Size
 def biased(part: Part, bias: bool) -> tuple[Part, ...]:
     """Return a part alone, or with a bias after it."""
     return (part, primitives.bias()) if bias else (part,)
+
+
+def biases(bias: bool, outputs: Size) -> tuple[Operand, ...]:
+    """Return the operand of a bias, one number for each of the outputs; none without."""
+    return (Operand("bias", (outputs,), "weight"),) if bias else ()
 
 
 @cost_function(
@@ -45,7 +51,10 @@ def linear(
     4
     """
     part = primitives.dot_product(in_features)
-    step = Step("linear", biased(part, bias), shape=(batch, out_features))
+    weight = Operand("weight", (out_features, in_features), "weight")
+    reads = (Operand("x", (batch, in_features)), weight, *biases(bias, out_features))
+    y = Operand("y", (batch, out_features))
+    step = Step("linear", biased(part, bias), y.shape, reads=reads, writes=y)
     return Derivation((step,), "linear")
 
 
@@ -78,5 +87,7 @@ def matmul(rows: Size, inner: Size, columns: Size, *, batch: Size = 1) -> Deriva
     >>> matmul(2, 3, 5).macs
     30
     """
-    step = Step("matmul", (primitives.dot_product(inner),), shape=(batch, rows, columns))
+    reads = Operand("left", (batch, rows, inner)), Operand("right", (batch, inner, columns))
+    y = Operand("y", (batch, rows, columns))
+    step = Step("matmul", (primitives.dot_product(inner),), y.shape, reads=reads, writes=y)
     return Derivation((step,), "matmul")

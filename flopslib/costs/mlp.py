@@ -7,7 +7,8 @@ from typing import Any
 from flopslib.costs.dense import linear
 from flopslib.costs.registry import Default, Example, cost_function
 from flopslib.derivation import primitives
-from flopslib.derivation.steps import Derivation, Step
+from flopslib.derivation.operands import Operand
+from flopslib.derivation.steps import Derivation, Part, Step
 from flopslib.sizes.exact import Size
 
 DEFAULTS = {"d_ff": Default("d_model", times=4)}
@@ -56,13 +57,15 @@ def feed_forward(
     """
     hidden: Any = d_ff  # the registry has filled it in
     positions = batch * seq_len
+    x, y = (Operand(name, (batch, seq_len, d_model)) for name in ("x", "y"))
+    first = linear(d_model, hidden, batch=positions, bias=bias).named("first linear")
+    first = first.on(x=x, weight="w_1", bias="b_1", y="hidden")
+    bent = Operand("bent", (positions, hidden))
     bend = primitives.gelu_tanh() if tanh_gelu else primitives.gelu()
-    gelu = Step("GELU", (bend,), (positions, hidden), unit="hidden number")
-    return (
-        linear(d_model, hidden, batch=positions, bias=bias).named("first linear")
-        + Derivation((gelu,))
-        + linear(hidden, d_model, batch=positions, bias=bias).named("second linear")
-    ).named("FFN")
+    gelu = Step("GELU", (bend,), bent.shape, "hidden number", (first.result,), bent)
+    second = linear(hidden, d_model, batch=positions, bias=bias).named("second linear")
+    second = second.on(x=bent, weight="w_2", bias="b_2", y=y)
+    return (first + Derivation((gelu,)) + second).named("FFN")
 
 
 @cost_function(
@@ -98,13 +101,20 @@ def gated_feed_forward(
     135266304
     """
     positions: Any = batch * seq_len
-    shape = (positions, d_ff)
-    silu = Step("SiLU", (primitives.silu(),), shape, unit="hidden number")
-    product = Step("gate", (primitives.elementwise_product(),), shape, unit="hidden number")
+    x, y = (Operand(name, (batch, seq_len, d_model)) for name in ("x", "y"))
+    bent, passed = (Operand(name, (positions, d_ff)) for name in ("bent", "passed"))
+
+    def hidden(part: Part, reads: tuple[Operand, ...], writes: Operand, name: str) -> Derivation:
+        return Derivation((Step(name, (part,), writes.shape, "hidden number", reads, writes),))
+
+    widen = linear(d_model, d_ff, batch=positions, bias=bias).on(x=x)
+    gate = widen.named("gate projection").on(weight="w_gate", bias="b_gate", y="gates")
+    up = widen.named("up projection").on(weight="w_up", bias="b_up", y="hidden")
+    down = linear(d_ff, d_model, batch=positions, bias=bias).named("down projection")
     return (
-        linear(d_model, d_ff, batch=positions, bias=bias).named("gate projection")
-        + Derivation((silu,))
-        + linear(d_model, d_ff, batch=positions, bias=bias).named("up projection")
-        + Derivation((product,))
-        + linear(d_ff, d_model, batch=positions, bias=bias).named("down projection")
+        gate
+        + hidden(primitives.silu(), (gate.result,), bent, "SiLU")
+        + up
+        + hidden(primitives.elementwise_product(), (up.result, bent), passed, "gate")
+        + down.on(x=passed, weight="w_down", bias="b_down", y=y)
     ).named("gated FFN")

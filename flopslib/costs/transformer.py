@@ -8,6 +8,7 @@ from flopslib.costs.mlp import DEFAULTS as FFN_DEFAULTS
 from flopslib.costs.mlp import feed_forward
 from flopslib.costs.registry import Example, cost_function
 from flopslib.derivation import primitives
+from flopslib.derivation.operands import Operand
 from flopslib.derivation.steps import Derivation, Step
 from flopslib.sizes.exact import Size
 
@@ -67,19 +68,27 @@ def transformer_layer(
     9240
     """
     positions = batch * seq_len
-    norm = Step("norm", (primitives.layer_norm(d_model, bias),), (positions,), unit="position")
-    residual = Step("residual sum", (primitives.residual_sum(),), (positions, d_model))
-    steps = [
-        Derivation((norm,)).named("first norm"),
-        multihead_attention(
-            seq_len, d_model, num_heads=num_heads, num_kv_heads=num_kv_heads, head_dim=head_dim,
-            kv_seq_len=kv_seq_len, causal=causal, batch=batch, bias=bias,
-        ),
-        Derivation((residual,)).named("first residual sum"),
-        Derivation((norm,)).named("second norm"),
-        feed_forward(
-            seq_len, d_model, d_ff=d_ff, batch=batch, bias=bias, tanh_gelu=tanh_gelu
-        ),
-        Derivation((residual,)).named("second residual sum"),
-    ]  # fmt: skip
+    x, seen, y = (Operand(name, (batch, seq_len, d_model)) for name in ("x", "seen", "y"))
+
+    def norm(which: str, number: int, x: Operand) -> Derivation:
+        learnt = (f"gamma_{number}", f"beta_{number}")[: 2 if bias else 1]
+        weights = (Operand(name, (d_model,), "weight") for name in learnt)
+        part, y = primitives.layer_norm(d_model, bias), Operand(f"normalised_{number}", x.shape)
+        step = Step(f"{which} norm", (part,), (positions,), "position", (x, *weights), y)
+        return Derivation((step,), step.name)
+
+    def residual(which: str, reads: tuple[Operand, ...], y: Operand) -> Derivation:
+        name, shape = f"{which} residual sum", (positions, d_model)
+        step = Step(name, (primitives.residual_sum(),), shape, reads=reads, writes=y)
+        return Derivation((step,), name)
+
+    first, second = norm("first", 1, x), norm("second", 2, seen)
+    attention = multihead_attention(
+        seq_len, d_model, num_heads=num_heads, num_kv_heads=num_kv_heads, head_dim=head_dim,
+        kv_seq_len=kv_seq_len, causal=causal, batch=batch, bias=bias,
+    ).on(x=first.result, y="found")  # fmt: skip
+    ffn = feed_forward(seq_len, d_model, d_ff=d_ff, batch=batch, bias=bias, tanh_gelu=tanh_gelu)
+    ffn = ffn.on(x=second.result, y="made")
+    summed = residual("first", (x, attention.result), seen)
+    steps = [first, attention, summed, second, ffn, residual("second", (seen, ffn.result), y)]
     return sum(steps, start=Derivation(())).named("Transformer layer")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property, reduce
 from operator import add as plus
 from typing import Any
 
 from flopslib.derivation.opcount import OpCount
+from flopslib.derivation.operands import Copies, Operand, Replacing, external
 from flopslib.derivation.rendering import (
     box_latex,
     derivation_latex,
@@ -110,6 +112,8 @@ class Step(_Figures):
         parts: what one output costs, reason by reason.
         shape: how many outputs there are, factor by factor.
         unit: what one output is called, in the singular.
+        reads: the operands that go in, those of a product first.
+        writes: the operand that comes out; None: it is not said.
 
     >>> from flopslib.derivation.primitives import dot_product
     >>> step = Step("scores", (dot_product(4),), shape=(2, 5), unit="pair")
@@ -121,10 +125,13 @@ class Step(_Figures):
     parts: tuple[Part, ...]
     shape: tuple[Any, ...]
     unit: str = "output element"
+    reads: tuple[Operand, ...] = ()
+    writes: Operand | None = None
 
     def __post_init__(self) -> None:
         sizes = (whole_number("an entry of shape", size, minimum=0) for size in self.shape)
         object.__setattr__(self, "parts", _all_of(Part, "parts", self.parts))
+        object.__setattr__(self, "reads", _all_of(Operand, "reads", self.reads))
         object.__setattr__(self, "shape", tuple(map(plain, sizes)))
 
     @cached_property
@@ -194,6 +201,48 @@ class Derivation(_Figures):
         """All steps together, as one record of operations."""
         return reduce(plus, (step.total for step in self.steps), OpCount())
 
+    @property
+    def operands(self) -> tuple[Operand, ...]:
+        """What goes in from outside: what the steps read and none of them wrote before.
+
+        >>> from flopslib import linear
+        >>> [(operand.name, operand.shape, operand.role) for operand in linear(3, 2).operands]
+        [('x', (1, 3), 'input'), ('weight', (2, 3), 'weight'), ('bias', (2,), 'weight')]
+        """
+        return external(self.steps)
+
+    @property
+    def result(self) -> Operand:
+        """What comes out of the last step.
+
+        Raises:
+            ValueError: the last step does not say what it writes.
+
+        >>> from flopslib import linear
+        >>> linear(3, 2).result.shape
+        (1, 2)
+        """
+        result = self.steps[-1].writes if self.steps else None
+        if result is None:
+            raise ValueError(f"the last step of {self.name!r} does not say what it writes")
+        return result
+
+    def on(self, **operands: Operand | str) -> Derivation:
+        """Return the same derivation on other operands: each by its name, or under a new name.
+
+        A name that none of its operands has is passed over, as that of a bias where there is none.
+
+        >>> from flopslib import linear
+        >>> [operand.name for operand in linear(3, 2).on(weight="w_q", bias="b_q").operands]
+        ['x', 'w_q', 'b_q']
+        """
+        instead = {}
+        for old in {each for step in self.steps for each in (*step.reads, step.writes)}:
+            if old is not None and old.name in operands:
+                new = operands[old.name]
+                instead[old] = replace(old, name=new) if isinstance(new, str) else new
+        return Derivation(_replaced(self.steps, Replacing(instead)), self.name)
+
     def named(self, name: str) -> Derivation:
         """Return the same derivation under another name, which a single step takes too.
 
@@ -228,7 +277,7 @@ class Derivation(_Figures):
             return NotImplemented
         times = plain(whole_number("the factor of a derivation", times, minimum=0))
         steps = (replace(step, shape=(times, *step.shape)) for step in self.steps)
-        return Derivation(tuple(steps), self.name)
+        return Derivation(_replaced(steps, Copies(times)), self.name)
 
     __rmul__ = __mul__
 
@@ -255,3 +304,14 @@ class Derivation(_Figures):
 
     def _repr_latex_(self) -> str:
         return displayed(self.latex())
+
+
+def _replaced(steps: Iterable[Step], replacing: Replacing) -> tuple[Step, ...]:
+    return tuple(
+        replace(
+            step,
+            reads=tuple(map(replacing, step.reads)),
+            writes=None if step.writes is None else replacing(step.writes),
+        )
+        for step in steps
+    )

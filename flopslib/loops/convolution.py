@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from flopslib.loops.counting import term
-from flopslib.loops.loop import Operands, dot, runs_on
-from flopslib.sizes.exact import exact_quotient
+from flopslib.loops.loop import dot, loop
 
 
 def window_starts(
@@ -65,25 +64,7 @@ def shifted(plane: Any, bias: Any) -> Any:
     return [[pixel + bias for pixel in row] for row in plane]
 
 
-def _conv2d_operands(
-    in_channels: int,
-    out_channels: int,
-    kernel_size: tuple[int, int],
-    out_height: int,
-    out_width: int,
-    groups: int,
-    batch: int,
-    bias: bool,
-) -> Operands:
-    rows, columns = kernel_size
-    return {
-        "x": (batch, in_channels, out_height + rows - 1, out_width + columns - 1),
-        "weight": (out_channels, exact_quotient(in_channels, groups), rows, columns),
-        "bias": (out_channels,) if bias else None,
-    }, {"groups": groups}
-
-
-@runs_on(_conv2d_operands)
+@loop()
 def conv2d(x: Any, weight: Any, bias: Any = None, *, groups: int = 1, **window: int) -> Any:
     """Slide each kernel over the channels of its group."""
     inputs, outputs = len(x[0]) // groups, len(weight) // groups
@@ -98,12 +79,7 @@ def conv2d(x: Any, weight: Any, bias: Any = None, *, groups: int = 1, **window: 
     return y
 
 
-def _depthwise_operands(channels: int, **sizes: Any) -> Operands:
-    shapes, _ = _conv2d_operands(channels, channels, groups=channels, **sizes)
-    return shapes, {}
-
-
-@runs_on(_depthwise_operands)
+@loop()
 def depthwise_conv2d(x: Any, weight: Any, bias: Any = None) -> Any:
     """Slide each kernel over the one channel that is its own."""
     y = []
@@ -116,17 +92,7 @@ def depthwise_conv2d(x: Any, weight: Any, bias: Any = None) -> Any:
     return y
 
 
-def _pointwise_operands(
-    in_channels: int, out_channels: int, out_height: int, out_width: int, batch: int, bias: bool
-) -> Operands:
-    return {
-        "x": (batch, in_channels, out_height, out_width),
-        "weight": (out_channels, in_channels),
-        "bias": (out_channels,) if bias else None,
-    }, {}
-
-
-@runs_on(_pointwise_operands)
+@loop()
 def pointwise_conv2d(x: Any, weight: Any, bias: Any = None) -> Any:
     """Apply one linear layer to the channels of every pixel."""
     y = []
@@ -141,21 +107,7 @@ def pointwise_conv2d(x: Any, weight: Any, bias: Any = None) -> Any:
     return y
 
 
-def _separable_operands(
-    in_channels: int, out_channels: int, kernel_size: tuple[int, int], bias: bool, **sizes: int
-) -> Operands:
-    depthwise, _ = _depthwise_operands(in_channels, kernel_size=kernel_size, bias=bias, **sizes)
-    pointwise, _ = _pointwise_operands(in_channels, out_channels, bias=bias, **sizes)
-    return {
-        "x": depthwise["x"],
-        "w_depthwise": depthwise["weight"],
-        "b_depthwise": depthwise["bias"],
-        "w_pointwise": pointwise["weight"],
-        "b_pointwise": pointwise["bias"],
-    }, {}
-
-
-@runs_on(_separable_operands)
+@loop()
 def depthwise_separable_conv2d(
     x: Any, w_depthwise: Any, b_depthwise: Any, w_pointwise: Any, b_pointwise: Any
 ) -> Any:
@@ -164,24 +116,12 @@ def depthwise_separable_conv2d(
     return pointwise_conv2d(seen, w_pointwise, b_pointwise)
 
 
-def _conv1d_operands(kernel_size: int, out_length: int, **sizes: Any) -> Operands:
-    shapes, options = _conv2d_operands(
-        kernel_size=(1, kernel_size), out_height=1, out_width=out_length, **sizes
-    )
-    flat = {name: shape and tuple(shape) for name, shape in shapes.items()}
-    return {
-        "x": _without_row(flat["x"]),
-        "weight": _without_row(flat["weight"]),
-        "bias": flat["bias"],
-    }, options
-
-
 def _without_row(shape: Any) -> tuple[int, ...]:
     samples, channels, _, length = shape
     return samples, channels, length
 
 
-@runs_on(_conv1d_operands)
+@loop()
 def conv1d(x: Any, weight: Any, bias: Any = None, *, groups: int = 1) -> Any:
     """Slide each kernel along the one axis of the channels of its group."""
     inputs, outputs = len(x[0]) // groups, len(weight) // groups
@@ -201,20 +141,7 @@ def conv1d(x: Any, weight: Any, bias: Any = None, *, groups: int = 1) -> Any:
     return y
 
 
-def _conv3d_operands(
-    kernel_size: tuple[int, int, int], out_depth: int, groups: int, **sizes: Any
-) -> Operands:
-    depth, rows, columns = kernel_size
-    flat, options = _conv2d_operands(kernel_size=(rows, columns), groups=groups, **sizes)
-    x, weight, bias = (flat[name] or () for name in ("x", "weight", "bias"))
-    return {
-        "x": (*x[:2], out_depth + depth - 1, *x[2:]),
-        "weight": (*weight[:2], depth, *weight[2:]),
-        "bias": bias or None,
-    }, options
-
-
-@runs_on(_conv3d_operands)
+@loop()
 def conv3d(x: Any, weight: Any, bias: Any = None, *, groups: int = 1) -> Any:
     """Slide each kernel over the volumes of its group, plane by plane."""
     inputs, outputs = len(x[0]) // groups, len(weight) // groups
@@ -234,26 +161,7 @@ def conv3d(x: Any, weight: Any, bias: Any = None, *, groups: int = 1) -> Any:
     return y
 
 
-def _conv_transpose2d_operands(
-    in_channels: int,
-    out_channels: int,
-    kernel_size: tuple[int, int],
-    in_height: int,
-    in_width: int,
-    out_height: int,
-    out_width: int,
-    groups: int,
-    batch: int,
-    bias: bool,
-) -> Operands:
-    return {
-        "x": (batch, in_channels, in_height, in_width),
-        "weight": (in_channels, exact_quotient(out_channels, groups), *kernel_size),
-        "bias": (out_channels,) if bias else None,
-    }, {"size": (out_height, out_width), "groups": groups}
-
-
-@runs_on(_conv_transpose2d_operands)
+@loop(size=("out_height", "out_width"))
 def conv_transpose2d(
     x: Any, weight: Any, bias: Any = None, *, size: tuple[int, int], groups: int = 1,
     stride: int = 1, padding: int = 0, dilation: int = 1,

@@ -4,18 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from flopslib.loops.loop import Operands, dot, runs_on
+from flopslib.loops.loop import dot, loop
 
 
-def _linear_operands(in_features: int, out_features: int, batch: int, bias: bool) -> Operands:
-    return {
-        "x": (batch, in_features),
-        "weight": (out_features, in_features),
-        "bias": (out_features,) if bias else None,
-    }, {}
-
-
-@runs_on(_linear_operands)
+@loop()
 def linear(x: Any, weight: Any, bias: Any = None) -> Any:
     """Compute y = Wx + b for every x of a batch."""
     y = []
@@ -28,11 +20,7 @@ def linear(x: Any, weight: Any, bias: Any = None) -> Any:
     return y
 
 
-def _matmul_operands(rows: int, inner: int, columns: int, batch: int) -> Operands:
-    return {"left": (batch, rows, inner), "right": (batch, inner, columns)}, {}
-
-
-@runs_on(_matmul_operands, inputs=("left", "right"))
+@loop()
 def matmul(left: Any, right: Any) -> Any:
     """Compute the product of each pair of matrices."""
     return [

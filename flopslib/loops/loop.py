@@ -4,39 +4,51 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from inspect import signature
 from typing import Any
 
 from flopslib.loops.counting import term
 
-Operands = tuple[Mapping[str, tuple[int, ...] | None], Mapping[str, Any]]
-
 
 @dataclass(frozen=True)
 class Loop:
-    """A naive loop and the operands it runs on.
+    """A naive loop; it runs on the operands that its cost function names.
 
     Attributes:
-        function: the loop itself, on nested lists.
-        operands: from the arguments of the cost function, the shape of each
-            operand of the loop (None where it is left out), and its options.
-        inputs: the operands that are computed from a sample; all others are
-            weights, which are learnt.
+        function: the loop itself, on nested lists. What stands after the star is an option.
+        options: for an option that the cost function has no argument for, those that make it up.
+        inside: the loop that gets whatever keywords this one does not name itself.
     """
 
     function: Callable[..., Any]
-    operands: Callable[..., Operands]
-    inputs: tuple[str, ...] = ("x",)
+    options: Mapping[str, tuple[str, ...]]
+    inside: Loop | None = None
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the loop."""
         return self.function(*args, **kwargs)
 
+    def names(self) -> tuple[set[str], set[str]]:
+        """Return the names of the operands, and those of the options.
 
-def runs_on(
-    operands: Callable[..., Operands], inputs: tuple[str, ...] = ("x",)
+        >>> from flopslib.loops.convolution import conv1d
+        >>> conv1d.names()[1]
+        {'groups'}
+        """
+        operands, options = self.inside.names() if self.inside else (set(), set())
+        for name, parameter in signature(self.function).parameters.items():
+            if parameter.kind is parameter.POSITIONAL_OR_KEYWORD:
+                operands.add(name)
+            elif parameter.kind is parameter.KEYWORD_ONLY:
+                options.add(name)
+        return operands, options
+
+
+def loop(
+    *, inside: Loop | None = None, **options: tuple[str, ...]
 ) -> Callable[[Callable[..., Any]], Loop]:
-    """Say which operands a loop runs on, and which of them are no weights."""
-    return lambda function: Loop(function, operands, inputs)
+    """Make a naive loop of a function, which has the name of its cost function."""
+    return lambda function: Loop(function, options, inside)
 
 
 def dot(left: Sequence[Any], right: Sequence[Any]) -> Any:

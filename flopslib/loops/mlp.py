@@ -5,26 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from flopslib.loops.dense import linear
-from flopslib.loops.loop import Operands, runs_on
+from flopslib.loops.loop import loop
 from flopslib.loops.primitives import elementwise_product, gelu, gelu_tanh, silu
 
 
-def feed_forward_operands(
-    seq_len: int, d_model: int, d_ff: int, batch: int, bias: bool, tanh_gelu: bool = False
-) -> Operands:
-    """Return the shapes of the operands of the loop, its weights among them, and its option."""
-    return {
-        "x": (batch, seq_len, d_model),
-        "w_1": (d_ff, d_model),
-        "b_1": (d_ff,) if bias else None,
-        "w_2": (d_model, d_ff),
-        "b_2": (d_model,) if bias else None,
-    }, {"bend": gelu_tanh if tanh_gelu else gelu}
-
-
-@runs_on(feed_forward_operands)
-def feed_forward(x: Any, w_1: Any, b_1: Any, w_2: Any, b_2: Any, bend: Any = gelu) -> Any:
+@loop()
+def feed_forward(x: Any, w_1: Any, b_1: Any, w_2: Any, b_2: Any, *, tanh_gelu: bool = False) -> Any:
     """Widen every position, bend every number, and narrow the position again."""
+    bend = gelu_tanh if tanh_gelu else gelu
     y = []
     for tokens in x:
         hidden = linear(tokens, w_1, b_1)
@@ -33,15 +21,7 @@ def feed_forward(x: Any, w_1: Any, b_1: Any, w_2: Any, b_2: Any, bend: Any = gel
     return y
 
 
-def _gated_operands(seq_len: int, d_model: int, d_ff: int, batch: int, bias: bool) -> Operands:
-    shapes: dict[str, tuple[int, ...] | None] = {"x": (batch, seq_len, d_model)}
-    for name, shape in {"gate": (d_ff, d_model), "up": (d_ff, d_model)}.items():
-        shapes[f"w_{name}"] = shape
-        shapes[f"b_{name}"] = shape[:1] if bias else None
-    return shapes | {"w_down": (d_model, d_ff), "b_down": (d_model,) if bias else None}, {}
-
-
-@runs_on(_gated_operands)
+@loop()
 def gated_feed_forward(
     x: Any, w_gate: Any, b_gate: Any, w_up: Any, b_up: Any, w_down: Any, b_down: Any
 ) -> Any:

@@ -1,13 +1,14 @@
-"""What a layer owns and what it moves, read off the operands of its naive loop."""
+"""What a layer owns and what it moves, read off the operands of its derivation."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
+from flopslib.derivation.operands import Operand
 from flopslib.derivation.steps import Derivation
 from flopslib.loops.running import loop_of
-from flopslib.sizes.exact import plain, product, wrapped
+from flopslib.sizes.exact import plain, wrapped
 
 __all__ = ["operand_sizes", "parameters"]
 
@@ -25,9 +26,7 @@ def operand_sizes(function: Callable[..., Derivation], *args: Any, **kwargs: Any
     >>> operand_sizes(linear, 3, 2, batch=5)
     {'x': 15, 'weight': 6, 'bias': 2}
     """
-    cost, loop = loop_of(function)
-    shapes, _ = loop.operands(**cost.arguments(*args, **kwargs))
-    return {name: product(map(plain, shape)) for name, shape in shapes.items() if shape is not None}
+    return {operand.name: operand.size for operand in _operands(function, *args, **kwargs)}
 
 
 def parameters(function: Callable[..., Derivation], *args: Any, **kwargs: Any) -> Any:
@@ -42,6 +41,10 @@ def parameters(function: Callable[..., Derivation], *args: Any, **kwargs: Any) -
     >>> parameters(linear, 3, 2), parameters(linear, 3, 2, bias=False)
     (8, 6)
     """
-    inputs = loop_of(function)[1].inputs
-    sizes = operand_sizes(function, *args, **kwargs)
-    return plain(sum(wrapped(size) for name, size in sizes.items() if name not in inputs))
+    operands = _operands(function, *args, **kwargs)
+    return plain(sum(wrapped(each.size) for each in operands if each.role == "weight"))
+
+
+def _operands(function: Callable[..., Derivation], *args: Any, **kwargs: Any) -> Iterable[Operand]:
+    loop_of(function)
+    return function(*args, **kwargs).operands

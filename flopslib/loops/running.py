@@ -79,10 +79,21 @@ def _run(function: Callable[..., Derivation], *args: Any, **kwargs: Any) -> tupl
                     f"a loop runs on numbers: {argument} must be an int, got {shown(plain(entry))}"
                 )
     tally = Tally()
-    shapes, options = loop.operands(**arguments)
-    operands = {n: None if shape is None else tally.numbers(shape) for n, shape in shapes.items()}
-    result = loop.function(**operands, **options)
+    operands = {operand.name: operand.shape for operand in cost.function(**arguments).operands}
+    shapes, options = bound(loop, operands, arguments)
+    numbers = {n: None if shape is None else tally.numbers(shape) for n, shape in shapes.items()}
+    result = loop.function(**numbers, **options)
     return tally.record(), _size(result)
+
+
+def bound(
+    loop: Loop, operands: Mapping[str, Any], arguments: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return what a loop is given: its operands, None for one that is left out, and its options."""
+    names, options = loop.names()
+    made = {name: tuple(arguments[each] for each in of) for name, of in loop.options.items()}
+    given = {name: arguments[name] for name in options if name in arguments}
+    return {name: operands.get(name) for name in names}, given | made
 
 
 def _size(nested: Any) -> int:

@@ -23,6 +23,7 @@ from flopslib.derivation.approximation import relative_error, where_equal
 from flopslib.loops import loops
 from flopslib.loops.operands import operand_sizes, parameters
 from flopslib.loops.primitives import gelu, gelu_tanh
+from flopslib.loops.running import bound, loop_of
 from flopslib.notation import B, C_in, C_out, L, L_kv, d, d_ff, d_k, h, h_kv
 
 FIGURES = ("multiplications", "additions", "macs", "flops", "exact_flops", "other")
@@ -155,15 +156,21 @@ def test_a_gelu_by_tanh_has_an_exponential_and_a_division_in_place_of_an_erf():
     assert dict(by_tanh.other) == {"comparisons": 12, "square_roots": 6} | others
 
 
+def operands_and_options(function, *args, **kwargs):
+    cost, loop = loop_of(function)
+    shapes = {each.name: each.shape for each in function(*args, **kwargs).operands}
+    return bound(loop, shapes, cost.arguments(*args, **kwargs))
+
+
 @pytest.mark.parametrize("causal", [True, False])
 @pytest.mark.parametrize("past", [0, 4])
 @pytest.mark.parametrize("kv_heads", [1, 2])
 def test_the_loop_computes_attention(causal, past, kv_heads):
     batch, new, heads, width, d_model = 2, 3, 4, 2, 5
     rng = np.random.default_rng(7)
-    shapes, options = loops()["multihead_attention"].operands(
-        seq_len=new, d_model=d_model, num_heads=heads, num_kv_heads=kv_heads, head_dim=width,
-        kv_seq_len=new + past, causal=causal, batch=batch, bias=True,
+    shapes, options = operands_and_options(
+        multihead_attention, new, d_model, num_heads=heads, num_kv_heads=kv_heads,
+        head_dim=width, kv_seq_len=new + past, causal=causal, batch=batch,
     )  # fmt: skip
     given = {name: rng.normal(size=shape) for name, shape in shapes.items()}
 
@@ -202,11 +209,10 @@ def _values(value):
 
 @pytest.mark.parametrize(("tanh_gelu", "bend"), [(False, gelu), (True, gelu_tanh)])
 def test_the_loop_computes_a_layer(tanh_gelu, bend):
-    sizes = {"seq_len": 3, "d_model": 4, "num_heads": 2, "num_kv_heads": 2, "head_dim": 2}
     loop = loops()["transformer_layer"]
-    sizes |= {"kv_seq_len": 3, "d_ff": 8, "batch": 1}
-    shapes, options = loop.operands(**sizes, causal=False, bias=True, tanh_gelu=tanh_gelu)
-    assert options.pop("bend") is bend
+    sizes = {"num_heads": 2, "d_ff": 8, "tanh_gelu": tanh_gelu}
+    shapes, options = operands_and_options(transformer_layer, 3, 4, **sizes)
+    assert options.pop("tanh_gelu") is tanh_gelu
     rng = np.random.default_rng(3)
     given = {name: rng.normal(size=shape) for name, shape in shapes.items()}
     lists = {name: _floats(array.tolist()) for name, array in given.items()}
@@ -226,7 +232,7 @@ def test_the_loop_computes_a_layer(tanh_gelu, bend):
     hidden = norm(seen, 2) @ given["w_1"].T + given["b_1"]
     bent = np.array(_values([[[bend(n) for n in p] for p in s] for s in _floats(hidden.tolist())]))
     expected = seen + bent @ given["w_2"].T + given["b_2"]
-    assert np.allclose(_values(loop(**lists, **options, bend=bend)), expected)
+    assert np.allclose(_values(loop(**lists, **options, tanh_gelu=tanh_gelu)), expected)
 
 
 def test_a_sweep_over_layers_is_its_entries():
