@@ -6,14 +6,17 @@ model for the case in question, and counts it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from inspect import signature
+from itertools import chain
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from flopslib.layers.arguments import size
-from flopslib.layers.attention import MultiheadAttention, ScaledDotProductAttention
 from flopslib.layers.layer import Layer
+from flopslib.report.pieces import Pieces, Share
 from flopslib.report.report import Report, Row, count
 from flopslib.sizes.checks import shown
 
@@ -64,10 +67,21 @@ def prompt(
 
 def _builder(build: Any) -> Builder:
     if callable(build):
-        return build  # type: ignore[no-any-return]
+        return _of_language(build)
     hint = ", the function without a call" if isinstance(build, Layer) else ""
     raise TypeError(
         f"build must be a builder such as flopslib.models.llama_7b{hint}, got {shown(build)}"
+    )
+
+
+def _of_language(build: Builder) -> Builder:
+    parameters = signature(build).parameters
+    if "causal" in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+        return build
+    name = getattr(build, "__name__", shown(build))
+    raise TypeError(
+        f"build must be the builder of a language model, which takes causal=…, got {name}; "
+        f"count({name}(…), input_shape) counts any network"
     )
 
 
@@ -103,25 +117,21 @@ class Products(NamedTuple):
 def products(report: Report) -> Products:
     """Return the MACs with weights, and those of scores and weighted sums.
 
-    The first are what a token costs "without context".
+    The first are what a token costs "without context". What is a weight and what is not, the
+    operands of each product tell.
+
+    Raises:
+        ValueError: a step of a layer of your own multiplies and does not say what.
 
     >>> from flopslib.models import llama_7b
     >>> products(next_token(llama_7b))
     Products(weights=6607077376, attention=262144)
     """
-    attend = sum(map(_attention, report.rows))
-    return Products(report.macs - attend, attend)
-
-
-def _attends(row: Row) -> bool:
-    return isinstance(row.layer, ScaledDotProductAttention)
-
-
-def _attention(row: Row) -> int:
-    if isinstance(row.layer, MultiheadAttention):  # torch's, with its projections in one row
-        square = ("scores", "weighted sum")
-        return sum(step.macs for step in row.derivation.steps if step.name.startswith(square))
-    return row.macs if _attends(row) else 0
+    found = Pieces(report).products
+    return Products(
+        sum(sum(row.weights.values()) for row in found),
+        sum(sum(row.square.values()) for row in found),
+    )
 
 
 class Piece(NamedTuple):
@@ -139,33 +149,23 @@ class Piece(NamedTuple):
 def parts(report: Report) -> dict[str, Piece]:
     """Return what a language model owns and costs, by what it is for.
 
-    What has neither parameters nor MACs (RoPE, GELU, sums) is left out.
+    The product that makes the output of the network is "logits". One beside a square of scores,
+    in the layer that has both, is a "projection"; another one in a block that has a square is
+    "feed-forward". Weights that cannot be told from their operands and their place are
+    "other weights". What has neither parameters nor MACs (RoPE, GELU, sums) is left out.
+
+    Raises:
+        ValueError: a step of a layer of your own multiplies and does not say what.
 
     >>> from flopslib.models import llama_7b
     >>> parts(next_token(llama_7b))["logits"]
     Piece(parameters=131072000, macs=131072000)
     """
     found: dict[str, Piece] = {}
-    for row in report.rows:
-        if row.parameters or row.macs:
-            name = _part(row)
-            owned, macs = found.get(name, (0, 0))
-            found[name] = Piece(owned + row.parameters, macs + row.macs)
+    for share in chain.from_iterable(Pieces(report).shares):
+        owned, macs = found.get(share.name, (0, 0))
+        found[share.name] = Piece(owned + share.parameters, macs + share.macs)
     return found
-
-
-def _part(row: Row) -> str:
-    if _attends(row):
-        return "scores and weighted sum"
-    if row.type not in ("Linear", "Shared"):
-        return _REASONS.get(row.type, row.type)
-    last = row.path.rpartition(".")[2]
-    if last == "lm_head":
-        return "logits"
-    return "projections" if last in _PROJECTIONS else "feed-forward"
-
-
-_PROJECTIONS = ("q_proj", "k_proj", "v_proj", "out_proj")
 
 
 #: Backward needs the gradients of both factors of every product: two products more.
@@ -216,25 +216,33 @@ class Training:
         >>> run.rule + sum(run.differences.values()) == run.flops
         True
         """
-        length = self.forward.input_shape[1]
-        found: dict[str, int] = {}
-        for row in self.forward.rows:
-            reason = "attention" if _attends(row) else _REASONS.get(row.type, row.type)
-            missing = row.macs - length * row.parameters
-            if missing:
-                total = PASSES * FLOPS_PER_MAC * self.sequences * missing
-                found[reason] = found.get(reason, 0) + total
-        return MappingProxyType(found)
+        found: Counter[str] = Counter()
+        for name, macs in _missing(self.forward):
+            found[name] += PASSES * FLOPS_PER_MAC * self.sequences * macs
+        return MappingProxyType({name: flops for name, flops in found.items() if flops})
 
 
-_REASONS = {
-    "Embedding": "token table",
-    "LearnedPositions": "position table",
-    "Linear": "biases",
-    "LayerNorm": "norms",
-    "RMSNorm": "norms",
-    "Shared": "logits by the token table",
-}
+def _missing(forward: Report) -> Iterator[tuple[str, int]]:
+    """Yield what the MACs of a text are more than its tokens times the parameters, by reason."""
+    length, pieces = forward.input_shape[1], Pieces(forward)
+    for row, products, shares in zip(forward.rows, pieces.products, pieces.shares, strict=True):
+        macs = sum(products.weights.values())
+        owned = min(products.matrices, row.parameters)
+        yield "attention", sum(products.square.values())
+        if macs:
+            yield _name_of_use(row, shares), macs - length * owned
+            yield "biases", length * (owned - row.parameters)
+        for share in () if macs else shares:
+            yield share.name, -length * share.parameters
+    yield "not run", -length * pieces.not_run
+
+
+def _name_of_use(row: Row, shares: Iterable[Share]) -> str:
+    """Name the products with weights that not every token meets, or with weights met again."""
+    if row.parameters:
+        return "weights that not every token meets once"
+    is_logits = any(share.name == "logits" for share in shares)
+    return "logits by the token table" if is_logits else "weights that are met again"
 
 
 def training(build: Builder, *, tokens: int, seq_len: int, causal: bool = False) -> Training:
