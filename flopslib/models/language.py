@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from inspect import signature
 from itertools import chain
+from operator import itemgetter
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -217,8 +218,9 @@ class Training:
         True
         """
         found: Counter[str] = Counter()
-        for name, macs in _missing(self.forward):
-            found[name] += PASSES * FLOPS_PER_MAC * self.sequences * macs
+        for name, missing in filter(itemgetter(1), _missing(self.forward)):
+            total = PASSES * FLOPS_PER_MAC * self.sequences * missing
+            found[name] += total
         return MappingProxyType({name: flops for name, flops in found.items() if flops})
 
 
