@@ -38,8 +38,12 @@ addEventListener("load", () => {
     });
   }
   // these have a name of their own
-  const named = [...document.querySelectorAll(".report, .lab-fallback")];
+  const named = [...document.querySelectorAll(".report, .lab-fallback, .lab-steps")];
   named.forEach(frame => resized.observe(frame));
+  // a lab writes its steps anew
+  const rewritten = new MutationObserver(() => named.forEach(fade));
+  document.querySelectorAll(".lab-steps").forEach(frame =>
+    rewritten.observe(frame, { childList: true, subtree: true, characterData: true }));
   const frames = [...names.keys(), ...named];
   frames.forEach(frame => frame.addEventListener("scroll", () => fade(frame), { passive: true }));
   document.fonts.ready.then(() => frames.forEach(name));

@@ -156,6 +156,8 @@ def mend(app: Any, page: str, template: str, context: dict[str, Any], tree: Any)
     body = context.get("body", "")
     for old, new in MENDED:
         body = body.replace(old, new)
+    # the space before a link is no part of it
+    body = re.sub(r"(Solution to)(<a [^>]*>) ", r"\1 \2", body)
     if page == "_modules/index":
         # a list stands inside an entry, not between two
         body = re.sub(r"</li>\s*<ul>(.*?)</ul>", r"<ul>\1</ul></li>", body, flags=re.DOTALL)
