@@ -139,8 +139,7 @@ def _verdict(exercise: Exercise, values: list[Any]) -> Verdict:
         for question, value in zip(questions, values, strict=True)
     ]
     if all(right):
-        reveals = "".join(question.kind.reveal(question.expected) for question in questions)
-        return Verdict(True, f"Right. {reveals}{exercise.worth_knowing}")
+        return Verdict(True, f"Right. {_revealed(questions)}{exercise.worth_knowing}")
     if len(questions) == 1:
         return Verdict(False, f"Not yet. {_what_went_wrong(questions[0], values[0])}")
     if not any(right) and _swapped(questions, values):
@@ -153,6 +152,18 @@ def _verdict(exercise: Exercise, values: list[Any]) -> Verdict:
     return Verdict(False, f"Not yet. {' '.join(said)}")
 
 
+def _revealed(questions: tuple[Question, ...]) -> str:
+    """Say in one sentence what the rounded answers are to the last digit, if any was rounded."""
+    figures = [
+        (q.asks.removesuffix(", to one digit"), q.kind.reveal(q.expected)) for q in questions
+    ]
+    exact = [(asks, figure) for asks, figure in figures if figure]
+    if len(exact) > 1:
+        listed = " and ".join(f"{figure} ({asks})" for asks, figure in exact)
+        return f"To the last digit: {listed}. "
+    return f"To the last digit it is {exact[0][1]}. " if exact else ""
+
+
 def _what_went_wrong(question: Question, value: Any) -> str:
     fitting = question.fitting(value)
     if not fitting:
@@ -160,7 +171,7 @@ def _what_went_wrong(question: Question, value: Any) -> str:
     if len(fitting) == 1:
         return fitting[0].sentence
     listed = " ".join(f"({n}) {mistake.sentence}" for n, mistake in enumerate(fitting, start=1))
-    return f"{len(fitting)} mistakes give this, and only you can know which was yours: {listed}"
+    return f"Several mistakes give this, and only you can know which was yours: {listed}"
 
 
 def _swapped(questions: tuple[Question, ...], values: list[Any]) -> bool:

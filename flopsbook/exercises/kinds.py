@@ -59,7 +59,7 @@ class Kind:
         return declared()
 
     def reveal(self, expected: Declared) -> str:
-        """Return what may be added to "Right": nothing, where the answer said it all."""
+        """Return the figure to the last digit: nothing, where the answer had it already."""
         return ""
 
 
@@ -95,8 +95,8 @@ class OneDigit(Kind):
     def reveal(self, expected: Declared) -> str:
         right = Fraction(expected())
         if right.denominator == 1:
-            return f"To the last digit it is {right.numerator:,}. "
-        return f"It is {right}, about {float(right):.3g}. "
+            return f"{right.numerator:,}"
+        return f"{right}, about {float(right):.3g}"
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ class Ratio(Kind):
 
     @property
     def form(self) -> str:
-        return f"a ratio such as 0.5, to within one part in {self.within.denominator}"
+        return f"a ratio such as 0.5, to within {100 * float(self.within):.3g} %"
 
     def read(self, answer: object) -> Fraction:
         return read_number(answer, self.form)
@@ -136,7 +136,7 @@ class Amount(Ratio):
 
     @property
     def form(self) -> str:
-        return f"a number such as 1.2e9, to within one part in {self.within.denominator}"
+        return f"a number such as 1.2e9, to within {100 * float(self.within):.3g} %"
 
     def off(self, value: Fraction, expected: Declared) -> str:
         return too_large_or_small(value, Fraction(expected()))
@@ -324,7 +324,7 @@ def too_large_or_small(value: Fraction, right: Fraction) -> str:
         return f"It is too {'small' if value < right else 'large'}."
     factor, way = (value / right, "large") if value > right else (right / value, "small")
     if factor < Fraction(101, 100):
-        return f"It is close, but a little too {way}: by less than one part in a hundred."
+        return f"It is close, but a little too {way}: by less than a hundredth."
     for much, words in ((10**6, "a million"), (1000, "a thousand"), (100, "a hundred")):
         if factor > much:  # a factor to the last digit would give the answer away
             return f"It is more than {words} times too {way}."

@@ -339,7 +339,7 @@ def test_how_far_off(verdict, answer, part):
 
 def test_two_mistakes_of_one_value_are_both_named(verdict):
     message = verdict("whole", 105).message
-    assert "2 mistakes give this" in message
+    assert "Several mistakes give this" in message
     assert "(1) Half of it. (2) Half as well." in message
 
 
@@ -347,6 +347,16 @@ def test_two_mistakes_of_one_value_are_both_named(verdict):
 def test_one_digit(verdict, answer):
     assert verdict("digit", answer).message == (
         "Right. To the last digit it is 44,236,800. Good to know."
+    )
+
+
+def test_two_rounded_answers_are_told_to_the_last_digit_in_one_sentence(monkeypatch):
+    first = Question(asks="the first, to one digit", kind=OneDigit(), expected=lambda: 1234)
+    second = Question(asks="the second", kind=OneDigit(), expected=lambda: Fraction(1, 3))
+    ask(monkeypatch, first, OF_EACH_KIND["word"], second)
+    assert check("made-1", 1000, "FLOPs", 0.3).message == (
+        "Right. To the last digit: 1,234 (the first) and 1/3, about 0.333 (the second). "
+        "Good to know."
     )
 
 
@@ -568,7 +578,7 @@ def test_several_answers(monkeypatch):
     ask(monkeypatch, OF_EACH_KIND["whole"], OF_EACH_KIND["ratio"])
     for answers in [(210, 0.72), ((210, 0.72),), ([210, 0.72],)]:
         assert check("made-1", *answers).right
-    assert check("made-1", 105, 0.72).message.startswith("Not yet. The FLOPs: 2 mistakes")
+    assert check("made-1", 105, 0.72).message.startswith("Not yet. The FLOPs: Several mistakes")
     assert check("made-1", 105, 0.72).message.endswith("The ratio: right.")
     for answers in [(210,), (210, 0.72, 3), ((210,),)]:
         assert "asks for 2 answers, in this order" in check("made-1", *answers).message
