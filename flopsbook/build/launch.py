@@ -1,12 +1,13 @@
-"""Buttons that open a chapter where it runs in the browser, once there is a public repository.
+"""Where a chapter runs: a line above its exercises, and buttons once there is a public repository.
 
-They open the plain notebooks of :mod:`flopsbook.build.downloads`. Binder builds its
+The buttons open the plain notebooks of :mod:`flopsbook.build.downloads`. Binder builds its
 machine from the files in ``.binder``, which also write the notebooks there. Colab
 opens notebooks that lie on GitHub, and the branch with the published pages has them.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -81,7 +82,30 @@ def add_buttons(app: Any, page: str, template: str, context: Any, doctree: Any) 
         )
 
 
+#: The heading of the exercises, and what makes an exercise ask for an answer.
+_EXERCISES = re.compile(r"<h2>Exercises<a [^>]*>[^<]*</a></h2>")
+_CHECKED = re.compile(r"\bcheck\(")
+
+
+def say_where_answers_are_checked(
+    app: Any, page: str, template: str, context: Any, doctree: Any
+) -> None:
+    """Say above the exercises that a page can only be read, and link to what can be run."""
+    body = context.get("body", "")
+    heading = _EXERCISES.search(body)
+    if not (heading and _CHECKED.search(body) and is_notebook(app, page)):
+        return
+    notebook = context["pathto"](f"{FOLDER}/{Path(page).name}.ipynb", 1)
+    offer = (
+        '<p class="to-run">On this page the exercises can only be read. To have an answer checked, '
+        f'open <a href="{notebook}" download>the notebook of this chapter</a>, '
+        "run it from the top, and call <code>check</code> as the exercise says.</p>"
+    )
+    context["body"] = body[: heading.end()] + offer + body[heading.end() :]
+
+
 def setup(app: Any) -> dict[str, bool]:
     """Register with Sphinx."""
     app.connect("html-page-context", add_buttons, priority=590)
+    app.connect("html-page-context", say_where_answers_are_checked, priority=590)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -203,7 +203,7 @@ class Derivation(_Figures):
 
     @property
     def operands(self) -> tuple[Operand, ...]:
-        """What goes in from outside: what the steps read and none of them wrote before.
+        """The operands that go in from outside, those that no step wrote before one read them.
 
         >>> from flopslib import linear
         >>> [(operand.name, operand.shape, operand.role) for operand in linear(3, 2).operands]

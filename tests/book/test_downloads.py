@@ -363,6 +363,18 @@ def test_the_page_offers_it(chapter):
     assert buttons(chapter, "launch") == []
 
 
+@every_chapter
+def test_the_exercises_say_where_answers_are_checked(chapter):
+    from bs4 import BeautifulSoup
+
+    page = BeautifulSoup(
+        (BUILD / "html" / "chapters" / f"{chapter}.html").read_text(), "html.parser"
+    )
+    links = [link["href"] for link in page.select("h2 + .to-run a")]
+    asks = any("check(" in text for text in texts(chapter))
+    assert links == [f"../notebooks/{chapter}.ipynb"] * asks
+
+
 SERVICES = yaml.safe_load((ROOT / "_config.yml").read_text())["launch_buttons"]
 
 
