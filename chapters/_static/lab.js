@@ -188,7 +188,11 @@ const plot = (frame, curves, now, label) => {
 
 // --- a lab ------------------------------------------------------------------
 
-const COLOURS = ["--square", "--ffn", "--projection"];
+// the whole of attention is several parts, so its curve has the colour of none of them
+const COLOURS = ["--ink", "--ffn"];
+// the parts of a Transformer layer have the colours of the figures
+const PARTS = [["--ffn", /^((first|second) linear|(gate|up|down) projection)$/], ["--projection", /projection$/], ["--square", /^(scores|weighted sum)/]];
+const tintOf = (step) => `${(PARTS.find(([, names]) => names.test(step)) || ["--multiplication"])[0]}-tint`;
 
 const build = (root) => {
   const data = JSON.parse(root.querySelector("script").textContent);
@@ -304,15 +308,13 @@ const build = (root) => {
     note.textContent = "";
   };
 
-  const seriesOf = (name) => Object.values(one.spec.series || {}).findIndex((names) => names.includes(name));
   const showSteps = (steps, whole) => {
     const row = (step) => {
       const product = step.one[figure] * step.outputs, share = whole ? Number((product * 1000n) / whole) / 10 : 0;
-      const of = seriesOf(step.name), tint = of < 0 ? "--multiplication-tint" : `${COLOURS[of]}-tint`;
       return make("tr", { "data-step": step.name },
         make("th", { scope: "row" }, step.name, make("span", {}, step.unit)),
         make("td", {}, grouped(step.one[figure])), make("td", {}, `× ${grouped(step.outputs)}`), make("td", {}, `= ${grouped(product)}`),
-        make("td", { style: `background-image: linear-gradient(90deg, var(${tint}) ${share}%, transparent 0)` }, `${share.toFixed(1)} %`));
+        make("td", { style: `background-image: linear-gradient(90deg, var(${tintOf(step.name)}) ${share}%, transparent 0)` }, `${share.toFixed(1)} %`));
     };
     const head = ["step", `${data.figures[figure]} of one output`, "× outputs", "= together", "share"];
     const some = steps.filter((step) => step.one[figure] * step.outputs), none = steps.filter((step) => !some.includes(step));

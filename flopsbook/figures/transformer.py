@@ -451,8 +451,9 @@ def crossings(widths: Sequence[int], lengths: Sequence[int]) -> Picture:
             "the term with L² equals the projections, at 4d (square) the feed-forward network, at "
             "6d (triangle) all the rest of the layer. The curve of a wider layer is the same, "
             "further to the right.",
-            alt=f"Rising S-shaped curves, one for each width of {', '.join(map(str, widths))}, "
-            "shifted to the right as the width grows. On each the marks are at "
+            alt="Rising S-shaped curves, one for each width of "
+            f"{', '.join(f'{d:,}' for d in widths)}, shifted to the right as the width grows. "
+            "On each the marks are at "
             + ", ".join(f"{100 * share:.0f} % for L = {t}d" for t, share in marked.items())
             + ".",
             data=data,

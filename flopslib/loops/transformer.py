@@ -30,5 +30,6 @@ def transformer_layer(
     """Let the tokens look at each other, then work on each of them."""
     found = multihead_attention(normalised(x, gamma_1, beta_1), **attention)
     seen = added(x, found)
-    made = feed_forward(normalised(seen, gamma_2, beta_2), w_1, b_1, w_2, b_2, tanh_gelu=tanh_gelu)
+    x = normalised(seen, gamma_2, beta_2)
+    made = feed_forward(x, w_1, b_1, w_2, b_2, tanh_gelu=tanh_gelu)
     return added(seen, made)

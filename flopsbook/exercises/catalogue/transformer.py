@@ -25,7 +25,7 @@ __all__ = ["EXERCISES"]
 
 
 def head(tokens: int = 1, figure: str = "flops", *, layers: int = 32) -> int:
-    """A text in the model of the first exercise."""
+    """A sequence in the model of the first exercise."""
     return int(getattr(layers * transformer_layer(tokens, 4000, causal=True), figure))
 
 
@@ -44,7 +44,7 @@ def crossing(
     usual: bool = False,
     products: int = 2,
 ) -> int:
-    """The length at which the square of a layer costs as much as its matrices."""
+    """The length at which scores and weighted sum cost as much as the matrices."""
     width, inner = 4096, 11008
     inside = matrices * linear(width, inner, bias=False).flops
     if matrices == 3:
@@ -101,7 +101,7 @@ def decoder(figure: str = "flops", *, causal: bool = True, **of_cross: Any) -> A
 
 
 def half_decoder() -> Any:
-    """The decoder layer with exactly half of the square."""
+    """The decoder layer with exactly half of the pairs."""
     from flopslib.notation import L, d
 
     square = scaled_dot_product_attention(L, d).flops
@@ -109,7 +109,7 @@ def half_decoder() -> Any:
 
 
 def longest(width: int = 2048, figure: str = "flops", *, square: str = "causal") -> int:
-    """The longest text that the budget pays for."""
+    """The longest sequence that the budget pays for."""
 
     def cost(length: int) -> Any:
         if square == "none":
@@ -134,17 +134,18 @@ EXERCISES = (
                         "attention alone",
                         lambda: head_of("projections"),
                         "Those are the projections; the feed-forward network costs twice as "
-                        "much again.",
+                        "much as they do.",
                     ),
                     Mistake(
                         "feed-forward alone",
                         lambda: head_of("feed-forward"),
-                        "Those are the feed-forward networks; a layer has four projections, too.",
+                        "Those are the feed-forward networks; each layer has four projections, "
+                        "too.",
                     ),
                 ),
             ),
             Question(
-                asks="the FLOPs for the text, to one digit",
+                asks="the FLOPs for the sequence, to one digit",
                 kind=OneDigit(),
                 expected=lambda: head(1000),
                 mistakes=(
@@ -154,27 +155,28 @@ EXERCISES = (
                     Mistake(
                         "squared",
                         lambda: 1000 * 1000 * head(),
-                        "You squared the length for everything; only the square of attention "
-                        "grows like that, and it is small here.",
+                        "You squared the length for everything; only the scores and the weighted "
+                        "sum grow like that, and they are a small part here.",
                     ),
                 ),
             ),
         ),
         worth_knowing=(
-            "As long as a text has fewer tokens than the width has numbers, the square hardly "
-            "changes the digit, and the weights tell the cost."
+            "As long as a sequence has fewer tokens than a token has numbers, the scores and the "
+            "weighted sum hardly change the digit, and the weights alone give the cost."
         ),
         hints=(
-            "A layer is worth twelve squares of the width in weights, and two FLOPs for each.",
+            "A layer has twelve squares of the width in weights, and each costs two FLOPs.",
             "Round: twenty-four squares of four thousand, 32 times.",
-            "For the text, multiply by the tokens, and ask whether the square changes a digit.",
+            "For the sequence, multiply by its tokens, and ask whether the scores and the weighted "
+            "sum change a digit.",
         ),
     ),
     Exercise(
         label="transformer-crossing",
         questions=(
             Question(
-                asks="the crossing for the full square",
+                asks="the length without a mask",
                 kind=Whole(),
                 expected=crossing,
                 mistakes=(
@@ -202,12 +204,13 @@ EXERCISES = (
                     Mistake(
                         "MACs against FLOPs",
                         lambda: crossing(products=4),
-                        "You compared MACs of the matrices with FLOPs of the square.",
+                        "You compared MACs of the matrices with FLOPs of the scores and the "
+                        "weighted sum.",
                     ),
                 ),
             ),
             Question(
-                asks="the crossing under a causal mask",
+                asks="the length under a causal mask",
                 kind=Whole(),
                 expected=lambda: crossing(causal=True),
                 mistakes=(
@@ -215,18 +218,18 @@ EXERCISES = (
                     Mistake(
                         "no mask",
                         crossing,
-                        "That is the crossing without a mask.",
+                        "That is the length without a mask.",
                     ),
                     Mistake(
                         "halved",
                         lambda: crossing() // 2,
-                        "A mask makes the square cheaper, so the text has to be longer, not "
+                        "A mask makes the scores cheaper, so the sequence has to be longer, not "
                         "shorter.",
                     ),
                     Mistake(
                         "not itself",
                         lambda: 2 * crossing() + 1,
-                        "You let no token see itself.",
+                        "You did not let a token see itself.",
                     ),
                     Mistake(
                         "the usual network",
@@ -237,14 +240,14 @@ EXERCISES = (
             ),
         ),
         worth_knowing=(
-            "The rule holds for every layer whose heads together are as wide as the model: its "
-            "weights and its width are all that matters."
+            "The rule holds for every layer whose heads together are as wide as the model. Only "
+            "its weights and its width matter."
         ),
         hints=(
-            "What does one token cost in the matrices, and what does it cost in a square of L "
-            "positions?",
+            "How many FLOPs does one token cost in the matrices, and how many for the scores and "
+            "the weighted sum over L tokens?",
             "Add up the matrices: four of attention, three of the network.",
-            "Under a mask a token sees (L + 1)/2 positions on average.",
+            "Under a causal mask a token sees (L + 1)/2 tokens on average.",
         ),
     ),
     Exercise(
@@ -258,10 +261,10 @@ EXERCISES = (
                     mistakes.upside_down(lambda: 1 / estimate()),
                     mistakes.full_square(lambda: estimate(square="full")),
                     Mistake(
-                        "without the square",
+                        "without the scores",
                         lambda: estimate(square="none"),
-                        "That is two for each MAC, and nothing else; what did the estimate "
-                        "leave out besides?",
+                        "That is two FLOPs for each MAC. The estimate leaves out something else, "
+                        "too.",
                     ),
                     Mistake(
                         "MACs",
@@ -273,13 +276,13 @@ EXERCISES = (
             ),
         ),
         worth_knowing=(
-            "That a figure is short by nearly, but not quite, a factor of two is typical: one "
-            "mistake for the unit, and a small one that hides behind it."
+            "A count that is too small by about a factor of two often has two mistakes: the unit, "
+            "and a small one that hides behind it."
         ),
         hints=(
-            "What are the twelve squares of the width: weights, MACs or FLOPs?",
-            "The length equals the width here: how many squares is the visible half of the "
-            "square worth?",
+            "Are the twelve squares of the width weights, MACs or FLOPs?",
+            "The length equals the width here. How many squares of the width do the visible pairs "
+            "add?",
         ),
     ),
     Exercise(
@@ -308,7 +311,7 @@ EXERCISES = (
                     Mistake(
                         "a residual sum",
                         lambda: saved(more=lambda d: d),
-                        "You saved a residual sum, too; but two results are still added to "
+                        "You saved a residual sum, too, but two results are still added to "
                         "the bypass.",
                     ),
                     Mistake(
@@ -325,12 +328,12 @@ EXERCISES = (
                     Mistake(
                         "sums of d additions",
                         lambda: saved(more=lambda d: 2),
-                        "Each of the two means sums d numbers, with d − 1 plus signs.",
+                        "Each of the two means adds up d numbers, with d − 1 plus signs.",
                     ),
                 ),
             ),
             Question(
-                asks="does any figure of MACs change",
+                asks="does any count of MACs change",
                 kind=Word(("yes", "no")),
                 expected=macs_change,
                 mistakes=(
@@ -343,12 +346,12 @@ EXERCISES = (
             ),
         ),
         worth_knowing=(
-            "No counter of MACs can tell the two layers apart, and yet one of them runs faster."
+            "No count of MACs can tell the two layers apart: the norm that is saved has none."
         ),
         hints=(
-            "What is there twice in the layer of this chapter, and once here?",
-            "Look a norm up in the table of conventions: how many multiplications and "
-            "additions has it for d numbers?",
+            "Which step does the layer of this chapter have twice, and this one once?",
+            "Look up the layer norm in the cost table: how many multiplications and additions does "
+            "it have for d numbers?",
         ),
     ),
     Exercise(
@@ -365,42 +368,43 @@ EXERCISES = (
                     Mistake(
                         "no second attention",
                         lambda: formula(transformer_layer, batch=1, causal=True).flops,
-                        "The attention to the other text is missing.",
+                        "The attention to the other sequence is missing.",
                     ),
                     Mistake(
                         "no projections of the second",
                         lambda: decoder() - cross(products=0),
-                        "The second attention has projections of its own, for both texts.",
+                        "The second attention has projections of its own, for both sequences.",
                     ),
                     Mistake(
-                        "keys of its own text",
+                        "keys of the first sequence",
                         lambda: decoder(answering="L"),
-                        "You projected all for the first text; the keys and values of the "
-                        "second attention belong to the other one.",
+                        "You projected everything for the first sequence; the keys and values of "
+                        "the second attention belong to the other one.",
                     ),
                     Mistake(
-                        "a square of its own text",
+                        "pairs of the first sequence",
                         lambda: decoder(pairs="LL"),
                         "In the second attention each token looks at the tokens of the other "
-                        "text, not of its own.",
+                        "sequence, not of its own.",
                     ),
                 ),
             ),
         ),
         worth_knowing=(
-            "The other text costs more than to be looked at: its keys and values are projected "
-            "anew in every layer of the decoder."
+            "Looking at the other sequence is not all that it costs: its keys and values are "
+            "projected again in every layer of the decoder."
         ),
         hints=(
             "Start with a layer of this chapter under a causal mask.",
-            "The attention between two texts is an exercise of the chapter on attention: add it.",
+            "The attention between two sequences is an exercise of the chapter on attention: add "
+            "it.",
         ),
     ),
     Exercise(
         label="transformer-budget",
         questions=(
             Question(
-                asks="the longest text",
+                asks="the longest sequence",
                 kind=Whole(),
                 expected=longest,
                 mistakes=(
@@ -410,12 +414,13 @@ EXERCISES = (
                     Mistake(
                         "no square",
                         lambda: longest(square="none"),
-                        "The square is missing: a text of that length costs more.",
+                        "The scores and the weighted sum are missing: a sequence of that length "
+                        "costs more.",
                     ),
                 ),
             ),
             Question(
-                asks="the longest text at half the width",
+                asks="the longest sequence at half the width",
                 kind=Whole(),
                 expected=lambda: longest(1024),
                 mistakes=(
@@ -425,27 +430,30 @@ EXERCISES = (
                     Mistake(
                         "no square",
                         lambda: longest(1024, square="none"),
-                        "The square is missing: a text of that length costs more.",
+                        "The scores and the weighted sum are missing: a sequence of that length "
+                        "costs more.",
                     ),
                     Mistake(
                         "four times",
                         lambda: 4 * longest(),
-                        "The weights are a quarter, but the square is only halved.",
+                        "The weights are a quarter, but the scores and the weighted sum are only "
+                        "halved.",
                     ),
                     Mistake(
                         "twice",
                         lambda: 2 * longest(),
-                        "The square is halved, but the weights are a quarter.",
+                        "The scores and the weighted sum are halved, but the weights are a "
+                        "quarter.",
                     ),
                 ),
             ),
         ),
         worth_knowing=(
-            "The longer the text, the less a narrow layer helps: the width is in the square "
-            "once, and in the weights twice."
+            "The longer the sequence, the less a narrow layer helps: the cost of the weights grows "
+            "with the square of the width, that of the scores and the weighted sum does not."
         ),
         hints=(
-            "The cost of a text is a quadratic in its length; solve it, or try.",
+            "The cost of a sequence is a quadratic in its length; solve it, or try lengths.",
             "Halving the width divides one of its two terms by four, and the other by two.",
         ),
     ),
