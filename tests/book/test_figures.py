@@ -27,6 +27,8 @@ FIGURES = {
     "separable": lambda: figures.separable_weights(3, 4, 3),
     "ratio": lambda: figures.separable_ratio([8, 64], [3, 5], in_channels=8),
     "square": lambda: figures.attention_square(4),
+    "row": lambda: figures.cached_row(4),
+    "attention flow": lambda: figures.attention_flow(5, 6, 3),
     "shares": lambda: figures.step_shares(transformer_layer, [4, 32], d_model=8),
     "ffn": lambda: figures.ffn_lines(2, 8),
     "gelu": lambda: figures.gelu_share([8, 64]),
@@ -129,12 +131,38 @@ class TestData:
         assert data["exact"] == {3: [pytest.approx((2 * 17 + 4 * 3) / (4 * 35))]}
 
     def test_square(self):
-        data = figures.attention_square_data(3, 5)
-        assert data["seen"] == {"full": [5, 5, 5], "causal": [3, 4, 5]}
-        assert data["pairs"] == {"full": 15, "causal": 12}
-        for seq_len, keys in ((1, 1), (4, 4), (3, 7)):
-            data = figures.attention_square_data(seq_len, keys)
+        # 5 * 5 pairs, and 1 + 2 + 3 + 4 + 5 of them
+        data = figures.attention_square_data(5)
+        assert data["seen"] == {"full": [5] * 5, "causal": [1, 2, 3, 4, 5]}
+        assert data["pairs"] == {"full": 25, "causal": 15}
+        for seq_len in (1, 4):
+            data = figures.attention_square_data(seq_len)
             assert {mask: sum(rows) for mask, rows in data["seen"].items()} == data["pairs"]
+
+    def test_row(self):
+        # the sixth token sees 6 of the 1 + 2 + ... + 6 pairs, and one new key is its own
+        data = figures.cached_row_data(5)
+        assert data == {"cached": 5, "row": 6, "again": 21, "new_keys": 1}
+
+    def test_attention_flow(self):
+        # 5 tokens of 6 numbers in 3 heads of 2: 5 * 6 * 6 for each projection, and
+        # 3 heads of 5 * 5 pairs with 2 products each, for the scores and for the sums
+        data = figures.attention_flow_data(5, 6, 3)
+        assert data["macs"] == {
+            "query projection": 180,
+            "key projection": 180,
+            "value projection": 180,
+            "scores": 150,
+            "weighted sum": 150,
+            "output projection": 180,
+        }
+        assert data["in all"] == 1020
+        assert data["sizes"] == {
+            "token vectors": (5, 6),
+            "of a head": (5, 2),
+            "scores": (5, 5),
+            "weights": (6, 6),
+        }
 
     def test_shares(self):
         data = figures.step_shares_data(transformer_layer, [8, 48], d_model=8, num_heads=2)
@@ -362,6 +390,11 @@ def test_what_is_drawn_is_the_data(picture):
         assert drawn_squares == data["ordinary"] + data["separable"]
     if "pairs" in data:
         assert picture.svg.count("stroke: var(--square") == sum(data["pairs"].values())
+    if "row" in data:
+        assert picture.svg.count("stroke: var(--square") == data["row"]
+        assert f"{data['again'] - data['row']} scores of the past" in picture.svg
+    if "in all" in data:
+        _is_the_way_through_attention(picture)
     if "hidden" in data:
         lines = picture.svg.count("stroke: var(--multiplication")
         assert lines == data["first"] + data["second"]
@@ -375,6 +408,19 @@ def test_what_is_drawn_is_the_data(picture):
     if "places" in data:
         for place in data["places"]:
             assert f"= {place['output']}<" in picture.svg
+
+
+def _is_the_way_through_attention(picture):
+    data = picture.data
+    heads, (tokens, width) = data["heads"], data["sizes"]["token vectors"]
+    # scores and their weights in every head; the sums in the heads, and once more side by side
+    cells = heads * 2 * tokens**2 + 2 * tokens * width
+    assert picture.svg.count("stroke: var(--square") == cells
+    # queries, keys, values and the output; and the boxes of the projections
+    assert picture.svg.count("stroke: var(--projection") == 4 * tokens * width + 2
+    drawn = re.findall(r"([\d,]+) MACs( each)?\s*</text>", picture.svg)
+    together = sum(int(macs.replace(",", "")) * (3 if each else 1) for macs, each in drawn)
+    assert together == data["in all"]
 
 
 @every_figure
