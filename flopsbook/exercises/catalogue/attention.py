@@ -225,13 +225,13 @@ EXERCISES = (
                     Mistake(
                         "square",
                         lambda: "square",
-                        "The square is the larger one only in long texts; how long is this "
-                        "one, beside the width?",
+                        "The square costs more only if the sequence is long compared with the "
+                        "width. How long is this one?",
                     ),
                 ),
             ),
             Question(
-                asks="by what factor",
+                asks="by which factor",
                 kind=Ratio(),
                 expected=times_the_square,
                 mistakes=(
@@ -239,17 +239,17 @@ EXERCISES = (
                     Mistake(
                         "scores alone",
                         lambda: times_the_square(square=("scores",)),
-                        "You counted the scores alone: the weighted sum costs as much again.",
+                        "You counted the scores alone. The weighted sum costs as much again.",
                     ),
                     Mistake(
                         "three projections",
                         lambda: times_the_square(projections=3),
-                        "You counted three projections: the output has one, too.",
+                        "You counted three projections. The output has one, too.",
                     ),
                     Mistake(
                         "one projection",
                         lambda: times_the_square(projections=1),
-                        "That is a single projection; there are four.",
+                        "That is one projection, and there are four.",
                     ),
                 ),
             ),
@@ -261,31 +261,31 @@ EXERCISES = (
                     Mistake(
                         "length is width",
                         lambda: equal_at(projections=2),
-                        "At a length of d the projections are still ahead: four of them "
-                        "against two products.",
+                        "At a length of d the projections still cost more: they are four "
+                        "products, and the square is two.",
                     ),
                     Mistake(
                         "scores alone",
                         lambda: equal_at(square=("scores",)),
-                        "You counted the scores alone: the weighted sum costs as much again.",
+                        "You counted the scores alone. The weighted sum costs as much again.",
                     ),
                     Mistake(
                         "three projections",
                         lambda: equal_at(projections=3),
-                        "You counted three projections: the output has one, too.",
+                        "You counted three projections. The output has one, too.",
                     ),
                 ),
             ),
         ),
         worth_knowing=(
-            "The projections know nothing of the other tokens, so for twice the text they cost "
-            "twice as much, and the square four times."
+            "A projection treats each token on its own. So for twice the length the projections "
+            "cost twice as much, and the square costs four times as much."
         ),
         hints=(
             "Write both as products of L and d.",
-            "A projection is a linear layer from d to d at each of L tokens; scores are L by L "
-            "dot products of d terms.",
-            "Divide one by the other: what is left is d, L and a number.",
+            "A projection is a linear layer from d to d for each of L tokens. The scores are L by "
+            "L dot products of d terms.",
+            "Divide one by the other. Only d, L and a number remain.",
         ),
     ),
     Exercise(
@@ -293,34 +293,35 @@ EXERCISES = (
         questions=(
             question_of_change(
                 "macs",
-                "Twice as many heads, each half as wide: what becomes of the terms of a score, "
-                "and of the number of scores?",
+                "There are twice as many heads, each half as wide. How many terms has a score "
+                "now, and how many scores are there?",
             ),
             question_of_change(
-                "flops", "FLOPs are two for each MAC, so they go where the MACs go."
+                "flops",
+                "There are two FLOPs for each MAC, so the FLOPs change only if the MACs do.",
             ),
             question_of_change(
                 "multiplications",
-                "Products with weights and between tokens stay as many; but is there anything "
+                "The number of products in dot products stays the same. But is there anything "
                 "that is multiplied once for each score?",
             ),
             question_of_change(
                 "exponentials",
-                "The softmax takes one for each score, and each head has scores of its own.",
+                "The softmax takes one for each score, and each head has its own scores.",
             ),
             question_of_change(
                 "parameters",
-                "The heads cut the same matrices into narrower pieces.",
+                "The heads cut the same matrices into narrower slices.",
             ),
         ),
         worth_knowing=(
-            "Exponentials double, and so does the scaling of the scores; in the usual figures "
-            "neither can be seen, but a clock can see them."
+            "The exponentials double, and so does the scaling of the scores. Neither shows in MACs "
+            "or FLOPs, and yet a program has to perform them."
         ),
         hints=(
-            "The width of a head is the width of the model, divided by the heads.",
-            "How many scores are there altogether? What is done once for each of them, and not "
-            "once for each of its terms?",
+            "The width of a head is the width of the model, divided by the number of heads.",
+            "How many scores are there altogether? Which operations happen once for each score, "
+            "and not once for each of its terms?",
         ),
     ),
     Exercise(
@@ -337,18 +338,19 @@ EXERCISES = (
                     Mistake(
                         "blind to itself",
                         lambda: one_more(seen=4000),
-                        "The new token sees itself, too, not the cache alone.",
+                        "The new token sees not only the cache, but itself, too.",
                     ),
                     Mistake(
                         "keys and values of the past",
                         past_projected_again,
-                        "You projected the keys and values of the past once more; they are "
-                        "what the cache holds.",
+                        "You projected the keys and values of the past once more. The cache "
+                        "holds them already.",
                     ),
                     Mistake(
                         "projections alone",
                         lambda: 4 * linear(4096, 4096, bias=False).flops,
-                        "Those are the projections; the new token also looks at all it sees.",
+                        "Those are the projections alone. The new token also needs scores and a "
+                        "weighted sum.",
                     ),
                 ),
             ),
@@ -363,8 +365,8 @@ EXERCISES = (
                     Mistake(
                         "projections alone",
                         projections_again,
-                        "Those are the projections; the scores and weighted sums are computed "
-                        "again as well.",
+                        "Those are the projections alone. The scores and the weighted sums are "
+                        "computed again as well.",
                     ),
                     Mistake(
                         "as many times as tokens",
@@ -376,31 +378,33 @@ EXERCISES = (
             ),
         ),
         worth_knowing=(
-            "Without a cache a text of L tokens, written one by one, costs about L²/2 times "
-            "the projections of a token; that is why everybody keeps one."
+            "Without a cache a sequence of L tokens, written one by one, costs about L²/2 times "
+            "the projections of one token. That is why everybody keeps a cache."
         ),
         hints=(
-            "With a cache, how many tokens are projected, and how many does the new one see?",
-            "Without one, each token sees itself and all before it: how many pairs are there?",
+            "With a cache, how many tokens are projected, and how many does the new token see?",
+            "Without a cache each token sees itself and all before it. How many pairs are there?",
         ),
     ),
     Exercise(
         label="attention-bug",
         questions=(
             Question(
-                asks="what was left out",
+                asks="which part was left out",
                 kind=Word(PARTS),
                 expected=left_out,
                 mistakes=(
                     Mistake(
                         "projections",
                         lambda: "projections",
-                        "The projections are all that the figure has: divide it by L·d².",
+                        "The projections are the only part that was counted. Divide the reported "
+                        "number by L·d².",
                     ),
                     Mistake(
                         "output projection",
                         lambda: "output projection",
-                        "Divide the figure by L·d²: as many projections are in it.",
+                        "Divide the reported number by L·d². The result is the number of "
+                        "projections in it.",
                     ),
                     Mistake(
                         "softmax",
@@ -410,7 +414,7 @@ EXERCISES = (
                 ),
             ),
             Question(
-                asks="by what factor the figure is too small",
+                asks="by which factor its count is too small",
                 kind=Ratio(),
                 expected=too_small,
                 mistakes=(
@@ -418,30 +422,30 @@ EXERCISES = (
                     Mistake(
                         "the share that is missing",
                         lambda: 1 - 1 / too_small(),
-                        "That is the share of the layer that is missing; the question asks by "
-                        "what the figure has to be multiplied.",
+                        "That is the share of the layer that is missing. The question asks for "
+                        "the factor between the whole and the reported number.",
                     ),
                     Mistake(
                         "FLOPs against MACs",
                         lambda: 2 * too_small(),
-                        "You compared FLOPs with MACs; the tool reports MACs.",
+                        "You compared FLOPs with MACs, and the tool reports MACs.",
                         Fraction(2),
                     ),
                     Mistake(
                         "with a mask",
                         lambda: too_small(causal=True),
-                        "That is for a causal mask; this layer has none.",
+                        "That is for a causal mask, and this layer has none.",
                     ),
                 ),
             ),
         ),
         worth_knowing=(
-            "Counters that listen to layers do not hear what happens inside one fused kernel. "
-            "The longer the text, the more they miss."
+            "A counter that watches layers does not see into a fused kernel. The longer the "
+            "sequence, the more it misses."
         ),
         hints=(
-            "Divide the figure by L·d². What are there as many of in the layer?",
-            "Add what is missing, and compare.",
+            "Divide the reported number by L·d². Which part of the layer occurs that many times?",
+            "Add the missing part, and compare.",
         ),
     ),
     Exercise(
@@ -456,46 +460,46 @@ EXERCISES = (
                     Mistake(
                         "one product",
                         lambda: cross(products=1),
-                        "You counted the scores alone: the weighted sum costs as much again.",
+                        "You counted the scores alone. The weighted sum costs as much again.",
                     ),
                     Mistake(
                         "keys of the first text",
                         lambda: cross(answering="L"),
-                        "You projected everything for the first text; keys and values belong "
+                        "You projected everything for the first sequence. Keys and values belong "
                         "to the second.",
                     ),
                     Mistake(
                         "queries of the second text",
                         lambda: cross(asking="M"),
-                        "You projected everything for the second text; queries and outputs "
+                        "You projected everything for the second sequence. Queries and outputs "
                         "belong to the first.",
                     ),
                     Mistake(
                         "the square of the first text",
                         lambda: cross(pairs="LL"),
-                        "The pairs are those of the first text with itself; here each token of "
-                        "one text looks at each of the other.",
+                        "You counted pairs within the first sequence. Here each token of one "
+                        "sequence looks at each token of the other.",
                     ),
                     Mistake(
                         "both texts as one",
                         both_as_one,
-                        "You treated both texts as one of L + M tokens, in which all ask and "
-                        "all answer.",
+                        "You treated both sequences as one of L + M tokens, in which every token "
+                        "looks at every token.",
                     ),
                     Mistake(
                         "each with four projections",
                         four_each,
-                        "You gave each text all four projections; each needs two of them.",
+                        "You gave each sequence all four projections. Each needs two of them.",
                     ),
                 ),
             ),
         ),
         worth_knowing=(
-            "The keys and values of the second text are the same for every new word of the "
+            "The keys and values of the second sequence are the same for every new token of the "
             "first, so they are projected once and kept."
         ),
         hints=(
-            "For which text is each of the four projections computed?",
+            "For which sequence is each of the four projections computed?",
             "How many pairs are there, and how many terms has the score of one?",
         ),
     ),
@@ -510,13 +514,13 @@ EXERCISES = (
                     Mistake(
                         "no beginning",
                         window_for_all,
-                        "You gave every token a full window, but the first ones have fewer "
+                        "You gave every token a full window, but the first tokens have fewer "
                         "tokens before them.",
                     ),
                     Mistake(
                         "itself counted twice",
                         lambda: pairs(more=1),
-                        "That window is one too wide: the token itself is one of the w.",
+                        "That window is one token too wide: the token itself is one of the w.",
                     ),
                     Mistake(
                         "too much missing",
@@ -527,7 +531,7 @@ EXERCISES = (
                     Mistake(
                         "both sides",
                         both_sides,
-                        "That window looks forwards as well; here nobody sees a later token.",
+                        "That window also looks ahead. Here no token sees a later one.",
                     ),
                     Mistake(
                         "causal, no window",
@@ -542,7 +546,7 @@ EXERCISES = (
                 ),
             ),
             Question(
-                asks="by what factor the window shrinks the scores",
+                asks="by which factor the window reduces the scores",
                 kind=Ratio(),
                 expected=shrinks,
                 mistakes=(
@@ -551,25 +555,25 @@ EXERCISES = (
                     Mistake(
                         "no beginning",
                         lambda: shrinks(beginning=False),
-                        "You gave every token a full window, but the first ones have fewer "
+                        "You gave every token a full window, but the first tokens have fewer "
                         "tokens before them.",
                     ),
                     Mistake(
                         "length by window",
                         lambda: Fraction(4096, 128),
-                        "That is the text by the window; but under a causal mask a token sees "
-                        "only half of the text, on average.",
+                        "That is the length divided by the window. But under a causal mask a "
+                        "token sees only half of the sequence, on average.",
                     ),
                 ),
             ),
         ),
         worth_knowing=(
-            "With a window the cost grows with the length of the text, no longer with its "
+            "With a window the cost grows with the length of the sequence, no longer with its "
             "square, and a cache never has to hold more than w tokens."
         ),
         hints=(
             "How many tokens does the i-th token see, while i is below w? And after that?",
-            "Give every token w pairs, and take away what the first ones miss.",
+            "Give every token w pairs, and subtract those that the first tokens do not have.",
             "Under a causal mask without a window, L tokens have L(L + 1)/2 pairs.",
         ),
     ),
