@@ -46,12 +46,23 @@ NO_DATE = (1980, 1, 1, 0, 0, 0)
 Packages = tuple[Path, Path]
 
 #: What otter writes below a question that is none: who are you?
+FIND = "from flopsbook.exercises.personal import notebook_of"
 NO_POINTS = "\n\n_Points:_ 0"
 
 README = """\
-1. Python 3.11 or newer; in this folder: `pip install -r requirements.txt` brings all you need.
-2. Open {name}.ipynb in Jupyter, put your identifier into its first cell, and answer.
-3. Restart the kernel, run all cells, save, and hand in {name}.ipynb under that name.
+# Problem set: {name}
+
+1. You need Python 3.11 or newer and about 1 GB of room on the disk. In this folder, \
+`pip install -r requirements.txt` installs all that the set needs.
+2. Open {name}.ipynb in Jupyter. The cell `STUDENT = "your identifier"` stands below the \
+introduction: put the identifier there that your teacher has asked for, and answer.
+3. Restart the kernel, run all cells, save, and hand in {name}.ipynb, this one file. You may \
+rename it.
+
+The cell below a question checks the form of your answer, and the examples if there are any. \
+"All test cases passed!" there says nothing about the numbers: those are graded afterwards. On \
+Gradescope you see one box, *Public Tests*, with the same meaning; the points of the questions \
+come when your teacher publishes them.
 """
 
 
@@ -166,12 +177,22 @@ def _student(folder: Path, name: str, written: Path, packages: Packages) -> None
     for cell, kept in zip(notebook.cells, tags, strict=True):
         cell.metadata = nbformat.from_dict(kept)
         cell.source = cell.source.removesuffix(NO_POINTS)
+    notebook.cells[0].source = _first_cell(notebook.cells[0].source, name)
     nbformat.write(notebook, folder / f"{name}.ipynb")
     for package in packages:
         shutil.copy(package, folder)
     wheels = "".join(f"./{package.name}\n" for package in packages)
     (folder / "requirements.txt").write_text(f"{OTTER}\n{wheels}jupyterlab\n")
     (folder / "README.md").write_text(README.format(name=name))
+
+
+def _first_cell(source: str, name: str) -> str:
+    """Return otter's first cell so that it works in a notebook that was renamed, too."""
+    fixed = f'otter.Notebook("{name}.ipynb")'
+    if fixed not in source:
+        raise SetError(f"otter's first cell must name {name}.ipynb, got {source!r}")
+    found = source.replace(fixed, f'otter.Notebook(notebook_of("{name}"))')
+    return found.replace("import otter\n", f"import otter\n{FIND}\n\n")
 
 
 def _autograder(folder: Path, name: str, written: Path) -> None:

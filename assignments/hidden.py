@@ -5,16 +5,21 @@ the arguments for a student's function are drawn from a seed that the teacher ke
 """
 
 import json
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from copy import deepcopy
 from functools import lru_cache
 from pathlib import Path
+from types import FunctionType, ModuleType
 from typing import Any
 
 from assignments.question import Plain, Question, is_plain, same
 from assignments.questions import load
-from flopsbook.exercises.personal import folded, personal
+from flopsbook.exercises.personal import as_python, folded, personal
 
+#: What a student's function is called without.
+OURS = ("flopslib", "flopsbook")
 HERE = Path(__file__).resolve().parent
 #: Gradescope writes beside the submission who has handed it in.
 GRADESCOPE = HERE.parents[1] / "submission_metadata.json"
@@ -49,6 +54,7 @@ def holds(
     if question.is_function:
         arguments = [*question.examples, *question.hidden_arguments(seed(), student)]
         return all(_returns(answer, given, question) for given in arguments)
+    answer = as_python(answer)
     if not is_plain(answer):
         return False
     try:
@@ -80,9 +86,42 @@ def _question(name: str) -> Question:
 def _returns(function: Any, arguments: Mapping[str, Any], question: Question) -> bool:
     expected = question.expected(**deepcopy(dict(arguments)))
     try:
-        return same(function(**arguments), expected)
+        with without_library(function):
+            returned = function(**arguments)
+        return same(returned, expected)
     except Exception:  # whatever a student's code does, it is not the right answer
         return False
+
+
+@contextmanager
+def without_library(function: object) -> Iterator[None]:
+    """Take flopslib away from a function while it runs, as `make grade` does.
+
+    It cannot be imported, and what a notebook has imported from it has no name. A student's
+    own numbers stay.
+    """
+    names = getattr(function, "__globals__", {})
+    taken = {name: thing for name, thing in names.items() if _is_of_library(thing)}
+    modules = {name: there for name, there in sys.modules.items() if name.split(".")[0] in OURS}
+    try:
+        for name in taken:
+            del names[name]
+        sys.modules.update(dict.fromkeys(modules))  # type: ignore[arg-type]
+        yield
+    finally:
+        sys.modules.update(modules)
+        names.update(taken)
+
+
+def _is_of_library(thing: object) -> bool:
+    """Whether a module, a function, a class or an object comes from our packages."""
+    if type(thing) is ModuleType:
+        module = thing.__name__
+    elif type(thing) in (FunctionType, type):
+        module = str(thing.__module__)
+    else:
+        module = str(type(thing).__module__)
+    return module.split(".")[0] in OURS and module != personal.__module__
 
 
 def _is_theirs(student: str) -> bool:

@@ -10,7 +10,7 @@ from hashlib import sha256
 from random import Random
 from typing import Any
 
-from flopsbook.exercises.personal import folded, personal
+from flopsbook.exercises.personal import as_python, folded, personal
 
 Plain = int | str | list[Any]
 
@@ -64,11 +64,12 @@ def same(found: object, expected: Plain) -> bool:
     """Return whether an answer is the expected one, in type and in value.
 
     Not `==`: an object of a student's own class may equal everything, True equals 1, and
-    1.0 equals 1.
+    1.0 equals 1. Whole numbers of NumPy and SymPy are as good as Python's own.
 
     >>> same(6, 6), same(6.0, 6), same(True, 1), same([1, "a"], [1, "a"])
     (True, False, False, True)
     """
+    found = as_python(found)
     if type(found) is not type(expected):
         return False
     if type(found) is list:

@@ -4,6 +4,7 @@ python -m assignments.grading layers --submissions dir --roster roster.csv
 """
 
 import argparse
+import errno
 import os
 import secrets
 import shutil
@@ -28,6 +29,8 @@ from .examine import (
     CRASHED,
     NOT_SUBMITTED,
     STATUSES,
+    SUSPICIOUS,
+    TIMED_OUT,
     Record,
     examine,
     identified,
@@ -37,10 +40,17 @@ from .examine import (
 from .kept import Results, Shelf, fingerprint, slug, version, write
 from .roster import Person, RosterError, read_roster
 from .sandbox import MEGABYTE, Limits, Sandbox, UnconfinedError
-from .submissions import Found, NotReadError, SubmissionsError, content, find
+from .submissions import (
+    MOST_READ,
+    Found,
+    NotReadError,
+    SubmissionsError,
+    changed,
+    content,
+    find,
+)
 from .tables import feedback, grades
 
-MOST_BYTES = 60 * 10**6  # of one notebook
 JOBS_OF_A_TESTER = 4  # its part is a few hundredths of a second for each notebook
 WRONG, BROKEN = 2, 1
 
@@ -107,7 +117,7 @@ def grade_one(grading: Grading, workers: Workers, person: Person) -> tuple[Recor
     path, also = files[0], files[1:]
     name = grading.name(path)
     try:
-        data, problem = content(path, MOST_BYTES), ""
+        data, problem = content(path, MOST_READ), ""
     except NotReadError as reason:
         data, problem = b"", str(reason)
     results = Results(grading.out)
@@ -145,14 +155,34 @@ def _examined(
 def _told(grading: Grading, record: Record, also: Sequence[Path]) -> Record:
     """Return a record whose reason says whom it names, what else there was, how it was run."""
     record = identified(record, grading.roster)
-    if also:
-        others = ", ".join(grading.name(path) for path in also[:3])
-        others += f" and {len(also) - 3} more" if len(also) > 3 else ""
-        said = f"graded was the file changed last, {record.file}, and not {others}"
+    path = grading.found.of[record.id][0]
+    claim = grading.found.claims[path]
+    if claim.by == "STUDENT":
+        said = "the file's name says nobody's, and its STUDENT is this person"
         record = replace(record, reason=joined(record.reason, said))
+    rivals = grading.found.rivals(record.id)
+    if rivals:
+        names = " and ".join(grading.name(one) for one in (path, rivals[0]))
+        said = f"two accounts have handed in a notebook with this STUDENT, {names}"
+        record = replace(record, status=SUSPICIOUS, reason=joined(said, record.reason))
+    elif also:
+        record = replace(record, reason=joined(record.reason, _beside(grading, path, also)))
     if not record.confined:
         record = replace(record, reason=joined(record.reason, "it was run without confinement"))
     return record
+
+
+def _beside(grading: Grading, path: Path, also: Sequence[Path]) -> str:
+    """Return why this file was graded and not others of the same person."""
+    others = ", ".join(grading.name(one) for one in also[:3])
+    others += f" and {len(also) - 3} more" if len(also) > 3 else ""
+    claims = grading.found.claims
+    why = "the file changed last"
+    if claims[path].fits > claims[also[0]].fits:
+        why = "the file whose STUDENT is this person"
+    elif changed(path) == changed(also[0]):
+        why = "the last by name of those with the same time"
+    return f"graded was {why}, {grading.name(path)}, and not {others}"
 
 
 def grade_all(
@@ -175,6 +205,8 @@ def grade_all(
                 except (TestsError, UnconfinedError):
                     raise
                 except Exception as error:  # the others are graded all the same
+                    if is_full(error):
+                        raise
                     record, ready = failed(person, error), False
                 records[person.id] = record
                 tell(person, record, ready)
@@ -185,6 +217,11 @@ def grade_all(
         pool.shutdown(wait=True, cancel_futures=True)
         workers.close()
     return records
+
+
+def is_full(error: Exception) -> bool:
+    """Whether something could not be written for want of room."""
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 def failed(person: Person, error: Exception) -> Record:
@@ -229,23 +266,47 @@ def parser() -> argparse.ArgumentParser:
     found = argparse.ArgumentParser(
         prog="python -m assignments.grading",
         description="Grade a class's notebooks, each in a confined process of its own.",
+        epilog="make grade takes the same by the names in brackets: make grade SET=layers "
+        "SUBMISSIONS=folder ROSTER=roster.csv TIMEOUT=120. Seconds are the processor's, so a "
+        "busy machine costs nobody anything; who only waits may wait four times as long.",
     )
-    found.add_argument("set", nargs="?", help="which problem set: layers, transformers, networks")
-    found.add_argument("--submissions", type=Path, help="the folder with what was handed in")
-    found.add_argument("--roster", type=Path, help="a CSV file with a column id, one row a person")
-    found.add_argument("--out", type=Path, help="where results go; grades/SET by default")
-    found.add_argument("--dist", type=Path, default=ROOT / "dist", help="what was built")
-    found.add_argument("--jobs", type=positive, default=None, help=f"at a time; here {cores}")
-    found.add_argument("--seconds", type=positive, default=60, help="for one run of a notebook")
-    found.add_argument("--cell-seconds", type=positive, default=15, help="for one cell")
-    found.add_argument("--call-seconds", type=positive, default=5, help="for one function call")
-    found.add_argument("--memory", type=positive, default=1024, help="MB for one notebook")
-    found.add_argument(
-        "--anonymous", action="store_true", help="leave names out of the answers to be read"
-    )
-    found.add_argument(
-        "--unsafe", action="store_true", help="run notebooks with your own rights, unconfined"
-    )
+    add = found.add_argument
+    add("set", nargs="?", help="which problem set: layers, transformers, networks (SET)")
+    add("--submissions", type=Path, help="the folder with what was handed in (SUBMISSIONS)")
+    add(
+        "--roster", type=Path,
+        help="a CSV file with a column id, or what Canvas, Moodle or Gradescope exports (ROSTER)",
+    )  # fmt: skip
+    add("--out", type=Path, help="where results go; default: grades/SET (OUT)")
+    add("--dist", type=Path, default=ROOT / "dist", help="what was built; default: dist")
+    add(
+        "--jobs", type=positive, default=None,
+        help=f"how many at a time; default: one a core, here {cores} (JOBS)",
+    )  # fmt: skip
+    add(
+        "--seconds", type=positive, default=60,
+        help="for one run of a notebook; default: 60 (TIMEOUT)",
+    )  # fmt: skip
+    add(
+        "--cell-seconds", type=positive,
+        help="for one cell; default: half of the above, 30 (CELL_TIMEOUT)",
+    )  # fmt: skip
+    add(
+        "--call-seconds", type=positive,
+        help="for one call of a function; default: a twelfth, 5 (CALL_TIMEOUT)",
+    )  # fmt: skip
+    add(
+        "--memory", type=positive, default=1024,
+        help="MB for one notebook; default: 1024 (MEMORY)",
+    )  # fmt: skip
+    add(
+        "--anonymous", action="store_true",
+        help="leave names out of the answers to be read (ANONYMOUS=1)",
+    )  # fmt: skip
+    add(
+        "--unsafe", action="store_true",
+        help="run notebooks with your own rights, unconfined (UNSAFE=1)",
+    )  # fmt: skip
     return found
 
 
@@ -287,6 +348,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UnconfinedError as error:
         print(f"Nothing was graded, as there is no sandbox: {error}.", file=sys.stderr)
         return WRONG
+    except OSError as error:
+        if not is_full(error):
+            raise
+        place = given.out or ROOT / "grades" / given.set
+        print(
+            f"The disk is full: {error.filename or place} could not be written. What was graded "
+            "is kept; make room, and the same command goes on.",
+            file=sys.stderr,
+        )
+        return BROKEN
     except KeyboardInterrupt:
         print("\nStopped; what was graded is kept, and the same command goes on.", file=sys.stderr)
         return 130
@@ -294,6 +365,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _grade(given: argparse.Namespace) -> int:
     started = time.monotonic()
+    sandbox.STOP.clear()  # of an earlier run in this process
     console = Console()
     people = read_roster(given.roster)
     found = find(given.submissions, people)
@@ -304,11 +376,8 @@ def _grade(given: argparse.Namespace) -> int:
         sandbox.check()
     out = given.out or ROOT / "grades" / given.set
     out.mkdir(parents=True, exist_ok=True)
-    limits = Limits(
-        cell_seconds=given.cell_seconds,
-        call_seconds=given.call_seconds,
-        seconds=given.seconds,
-        memory=given.memory * MEGABYTE,
+    limits = Limits.of(
+        given.seconds, given.memory * MEGABYTE, given.cell_seconds, given.call_seconds
     )
     grading = Grading(
         task=task,
@@ -372,6 +441,9 @@ def report(grading: Grading, records: dict[str, Record], anonymous: bool) -> Non
 def _say(grading: Grading, records: dict[str, Record], table: Path, hand: Path) -> None:
     counts = Counter(record.status for record in records.values())
     print(", ".join(f"{counts[status]} {status}" for status in STATUSES if counts[status]))
+    if counts[TIMED_OUT]:
+        twice = f"{2 * grading.limits.seconds:g}"
+        print(f"(who timed out may need more time: TIMEOUT={twice} gives twice as much for all)")
     nobodys = grading.found.nobodys
     if nobodys:
         shown = ", ".join(map(grading.name, nobodys[:5])) + (", …" if len(nobodys) > 5 else "")

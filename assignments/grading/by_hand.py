@@ -12,8 +12,15 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from markdown_it import MarkdownIt
+from mdit_py_plugins.amsmath import amsmath_plugin
+from mdit_py_plugins.dollarmath import dollarmath_plugin
 
 from .answers import Cell
 
@@ -21,6 +28,11 @@ BEGIN, END = "<!-- BEGIN QUESTION -->", "<!-- END QUESTION -->"
 PLACEHOLDER = "_Type your answer here, replacing this text._"
 ELSEWHERE = "Text elsewhere in the notebook"
 LONGEST = 50_000
+
+#: Name → (type, Base64) of pictures.
+Pictures = dict[str, tuple[str, str]]
+#: Heading, text and pictures.
+Answer = list[Any]
 
 
 @dataclass(frozen=True)
@@ -31,11 +43,13 @@ class Template:
         texts: its Markdown cells, with spaces and line ends made alike.
         questions: marked text → heading, of the questions that a person reads.
         points: heading → points, where the text says so.
+        codes: its code cells, with spaces and line ends made alike.
     """
 
     texts: frozenset[str]
     questions: dict[str, str]
     points: dict[str, str]
+    codes: frozenset[str] = frozenset()
 
     @property
     def headings(self) -> list[str]:
@@ -56,7 +70,10 @@ def template(path: Path | None) -> Template:
         found = re.search(r"_Points:_\s*([0-9.]+)", text)
         if found:
             points[heading(text)] = found[1]
-    return Template(frozenset(map(squeezed, texts)), questions, points)
+    codes = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+    return Template(
+        frozenset(map(squeezed, texts)), questions, points, frozenset(map(squeezed, codes))
+    )
 
 
 def heading(text: str) -> str:
@@ -75,38 +92,56 @@ def squeezed(text: str) -> str:
     return " ".join(text.split())
 
 
-def answers(cells: Iterable[Cell], given: Template) -> list[list[str]]:
-    """Return [heading, text] of what a student wrote in words.
+def answers(cells: Iterable[Cell], given: Template) -> list[Answer]:
+    """Return heading, text and pictures of what a student wrote in words.
 
     Found by the headings of the questions, however the cells were moved; a cell that the
-    given notebook has as well ends an answer.
+    given notebook has as well ends an answer. Code that stands among the words is shown, too:
+    who has changed the kind of the cell has written a derivation all the same.
     """
     by_heading = {squeezed(name): name for name in given.headings}
-    found: dict[str, list[str]] = {}
+    found: dict[str, tuple[list[str], Pictures]] = {}
     at = None
-    for kind, source, _ in cells:
+    for kind, source, pictures in cells:
         text = squeezed(source)
-        if kind != "markdown" or text in ("", PLACEHOLDER):
+        if text in ("", PLACEHOLDER):
             continue
-        title = by_heading.get(squeezed(heading(source)))
-        if title is not None:
+        own = ""
+        if kind == "code":
+            if at is not None and text not in given.codes:
+                own = f"```\n{source}\n```"
+        elif (title := by_heading.get(squeezed(heading(source)))) is not None:
             at = title
             own = beyond(source, given)
         elif text in given.texts:
-            at, own = None, ""
+            at = None
         else:
             own = source.replace(END, "").strip()
         if own:
-            found.setdefault(at or ELSEWHERE, []).append(own)
+            words, shown = found.setdefault(at or ELSEWHERE, ([], {}))
+            words.append(_renamed(own, pictures, len(shown)))
+            shown.update(_numbered(pictures, len(shown)))
         if END in source:
             at = None
     if list(found) == [ELSEWHERE] and len(given.headings) == 1:  # no heading is left
         found = {given.headings[0]: found[ELSEWHERE]}
     return [
-        [name, "\n\n".join(found[name])[:LONGEST]]
+        [name, "\n\n".join(found[name][0])[:LONGEST], found[name][1]]
         for name in (*given.headings, ELSEWHERE)
         if name in found
     ]
+
+
+def _renamed(text: str, pictures: Pictures, before: int) -> str:
+    """Return a text that calls its pictures as `_numbered` does: each cell has an image.png."""
+    for number, name in enumerate(pictures, start=before):
+        for written in {name, quote(name)}:
+            text = text.replace(f"attachment:{written}", f"attachment:{number}")
+    return text
+
+
+def _numbered(pictures: Pictures, before: int) -> Pictures:
+    return {str(number): of for number, of in enumerate(pictures.values(), start=before)}
 
 
 def beyond(source: str, given: Template) -> str:
@@ -135,7 +170,11 @@ def _length(source: str, beginning: str) -> int:
 STYLE = """
 body { font: 17px/1.5 Georgia, serif; max-width: 46rem; margin: 2rem auto; padding: 0 1rem; }
 h3 { font: bold 15px/1.4 sans-serif; margin: 2.5rem 0 .5rem; border-top: 1px solid #999; }
-.answer { white-space: pre-wrap; overflow-wrap: anywhere; }
+.answer { overflow-wrap: anywhere; }
+.answer img { max-width: 100%; }
+.answer pre { background: #f2f2f2; padding: .5rem; overflow-x: auto; }
+.answer table { border-collapse: collapse; }
+.answer th, .answer td { border: 1px solid #999; padding: .2rem .6rem; }
 .none { color: #666; font-style: italic; }
 nav, .how { font: 15px/1.5 sans-serif; }
 """
@@ -144,7 +183,7 @@ nav, .how { font: 15px/1.5 sans-serif; }
 def page(
     name: str,
     given: Template,
-    people: Sequence[tuple[str, str, list[list[str]]]],
+    people: Sequence[tuple[str, str, list[Answer]]],
     mathjax: str | None,
     shuffled_by: str | None = None,
 ) -> str:
@@ -159,7 +198,7 @@ def page(
             is drawn from it.
     """
     headings = [*given.headings]
-    if any(title == ELSEWHERE for _, _, texts in people for title, _ in texts):
+    if any(title == ELSEWHERE for _, _, texts in people for title, *_ in texts):
         headings.append(ELSEWHERE)
     sections = []
     for title in headings:
@@ -169,14 +208,14 @@ def page(
         if shuffled_by is not None:
             order.sort(key=lambda one: _code(shuffled_by, title, one[0]))
         for identifier, person, texts in order:
-            text = "\n\n".join(text for heading, text in texts if heading == title)
-            if title == ELSEWHERE and not text:
+            found = [answer for answer in texts if answer[0] == title]
+            if title == ELSEWHERE and not found:
                 continue
             who = f"{identifier} {person}".strip()
             if shuffled_by is not None:
                 who = _code(shuffled_by, "", identifier)[:8]
-            shown = f'<div class="answer">{html.escape(text)}</div>'
-            if not text:
+            shown = "".join(f'<div class="answer">{rendered(*one[1:])}</div>' for one in found)
+            if not found:
                 shown = '<div class="answer none">No answer was found.</div>'
             sections.append(f"<h3>{html.escape(who)}</h3>\n{shown}")
     if not headings:
@@ -187,6 +226,58 @@ def page(
         mathjax=MATHJAX.format(source=html.escape(mathjax)) if mathjax else "",
         sections="\n".join(sections),
     )
+
+
+def rendered(text: str, pictures: Pictures) -> str:
+    """Return a student's Markdown as HTML: no link, no HTML and no script of the student's.
+
+    >>> rendered("**so** $a_1 * b_1$ <b>", {})
+    '<p><strong>so</strong> \\\\(a_1 * b_1\\\\) &lt;b&gt;</p>\\n'
+    """
+    environment = {"pictures": pictures, "shown": set()}
+    page: str = _markdown().render(text, environment)
+    left = [name for name in pictures if name not in environment["shown"]]
+    return page + "".join(f"<p>{_image(name, pictures)}</p>" for name in left)
+
+
+@cache
+def _markdown() -> MarkdownIt:
+    reader = MarkdownIt("commonmark", {"html": False}).enable("table")
+    reader.disable(["link", "autolink", "reference", "html_block", "html_inline"])
+    reader.use(dollarmath_plugin, double_inline=True).use(amsmath_plugin)
+
+    def inline(_: Any, tokens: Any, at: int, *__: Any) -> str:
+        return html.escape(f"\\({tokens[at].content}\\)")
+
+    def block(_: Any, tokens: Any, at: int, *__: Any) -> str:
+        return f"<p>{html.escape(f'$${tokens[at].content}$$')}</p>"
+
+    def environment(_: Any, tokens: Any, at: int, *__: Any) -> str:
+        return f"<p>{html.escape(tokens[at].content)}</p>"
+
+    def image(_: Any, tokens: Any, at: int, ___: Any, env: Any) -> str:
+        name = str(tokens[at].attrs.get("src", "")).removeprefix("attachment:")
+        env["shown"].add(name)
+        return _image(name, env["pictures"])
+
+    for kind, rule in (
+        ("math_inline", inline),
+        ("math_inline_double", block),
+        ("math_block", block),
+        ("math_block_label", block),
+        ("amsmath", environment),
+        ("image", image),
+    ):
+        reader.add_render_rule(kind, rule)
+    return reader
+
+
+def _image(name: str, pictures: Pictures) -> str:
+    if name not in pictures:
+        said = f"[a picture that is not in the notebook: {name[:100]}]"
+        return f'<span class="none">{html.escape(said)}</span>'
+    kind, data = pictures[name]
+    return f'<img alt="a picture of the answer" src="data:{kind};base64,{data}">'
 
 
 def _code(secret: str, title: str, identifier: str) -> str:

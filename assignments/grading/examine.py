@@ -45,7 +45,7 @@ class Record:
         named: the STUDENT of the notebook, where it has one.
         questions: what every question earned, as the tester says it.
         notes: what a student can use: cells that failed, answers of the wrong type.
-        texts: (heading, text) of what is to be graded by hand.
+        texts: (heading, text, pictures) of what is to be graded by hand.
         confined: False where the teacher did without a sandbox.
     """
 
@@ -56,7 +56,7 @@ class Record:
     named: str = ""
     questions: list[dict[str, Any]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    texts: list[list[str]] = field(default_factory=list)
+    texts: list[list[Any]] = field(default_factory=list)
     confined: bool = True
 
     def as_dict(self) -> dict[str, Any]:
@@ -260,6 +260,8 @@ def judge(record: Record, ran: Ran, code: Sequence[str], limits: Limits) -> None
     plain = []
     if not any(source.strip() for source in code):
         plain.append("the notebook has no code")
+    elif has_nothing(ran):
+        plain.append("there is no answer of this set in it")
     if ran.answers.failed:
         elsewhere = ("OutOfTime", "MemoryError")
         failed = [(n, e) for n, e in ran.answers.failed.items() if e not in elsewhere]
@@ -270,6 +272,16 @@ def judge(record: Record, ran: Ran, code: Sequence[str], limits: Limits) -> None
             record.status = status
             break
     record.reason = sentence([*suspicions, *late, *crashed, *plain] or ["every cell ran"])
+
+
+def has_nothing(ran: Ran) -> bool:
+    """Whether a notebook defines none of the names that this set asks for."""
+    values, functions = ran.answers.values.values(), ran.answers.functions.values()
+    return (
+        bool(values or functions)
+        and all(one == {"missing": True} for one in values)
+        and all(one["state"] == "missing" for one in functions)
+    )
 
 
 def stopped(ran: Ran, limits: Limits) -> tuple[list[str], list[str]]:
@@ -323,7 +335,8 @@ def notes(ran: Ran, count: int, values: Sequence[str], calls: Mapping[str, Any])
     for name in calls:
         match ran.answers.functions.get(name, {}).get("state"):
             case "missing":
-                found.append(f"There is no function `{name}` that can be defined without flopslib.")
+                where = " where flopslib cannot be imported" if ran.wants else ""
+                found.append(f"There is no function `{name}`{where}.")
             case "not a function":
                 found.append(f"`{name}` is not a function.")
     return found

@@ -43,6 +43,7 @@ MOST_WRITTEN = 32 * MEGABYTE  # bytes of the place to write
 MOST_PROCESSES = 24
 MOST_NOTED = 40
 FILE_BYTES = 1200  # of the kernel's memory, for the smallest file
+CELLS_PART, CALLS_PART = 2, 12  # of the time of a run, if nobody says otherwise
 GRACE = 1.5  # seconds a runner may be late with stopping a cell itself
 PATIENCE = 4  # seconds of waiting for a second of work: the machine may be busy
 POLL = 0.05
@@ -72,6 +73,8 @@ class UnconfinedError(Exception):
 class Limits:
     """What a notebook may use. Seconds are the processor's; waiting may take longer.
 
+    `Limits.of` takes one number from which the others follow.
+
     Attributes:
         cell_seconds: for one cell.
         call_seconds: for one call of a function.
@@ -79,10 +82,30 @@ class Limits:
         memory: bytes, for all processes of one run together.
     """
 
-    cell_seconds: float = 15
+    cell_seconds: float = 30
     call_seconds: float = 5
     seconds: float = 60
     memory: int = 1024 * MEGABYTE
+
+    @classmethod
+    def of(
+        cls,
+        seconds: float = 60,
+        memory: int = 1024 * MEGABYTE,
+        cell_seconds: float | None = None,
+        call_seconds: float | None = None,
+    ) -> "Limits":
+        """Return limits in which a cell has half the time of a run, and a call a twelfth.
+
+        >>> Limits.of(600).cell_seconds, Limits.of(600, call_seconds=2).call_seconds
+        (300.0, 2)
+        """
+        return cls(
+            cell_seconds=seconds / CELLS_PART if cell_seconds is None else cell_seconds,
+            call_seconds=seconds / CALLS_PART if call_seconds is None else call_seconds,
+            seconds=seconds,
+            memory=memory,
+        )
 
 
 @dataclass

@@ -1,8 +1,6 @@
 """`make grade`, on a class that hands in everything."""
 
 import contextlib
-import csv
-import io
 import json
 import os
 import shutil
@@ -17,6 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 from grading import classroom
+from grading.commands import command, grade, table
 from grading.masters import SEED
 
 from assignments.grading import answers, autograder, kept
@@ -26,26 +25,6 @@ from assignments.questions import load
 
 ROOT = Path(__file__).parents[2]
 confined = pytest.mark.needs("bwrap")
-LIMITS = ["--cell-seconds", "3", "--call-seconds", "1", "--seconds", "30", "--memory", "700"]
-
-
-def command(dist, submissions, roster, out, *more):
-    return [
-        sys.executable, "-W", "error", "-m", "assignments.grading", "layers",
-        "--submissions", str(submissions), "--roster", str(roster), "--out", str(out),
-        "--dist", str(dist), *LIMITS, *more,
-    ]  # fmt: skip
-
-
-def grade(*arguments, env=None):
-    done = subprocess.run(
-        command(*arguments), cwd=ROOT, capture_output=True, text=True, timeout=300, env=env
-    )
-    return done
-
-
-def table(path):
-    return {row["id"]: row for row in csv.DictReader(io.StringIO(path.read_text("utf-8")))}
 
 
 @pytest.fixture(scope="module")
