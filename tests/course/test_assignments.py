@@ -20,10 +20,19 @@ from grading.masters import CANARY, SEED, blocks, master
 
 from assignments import build, hidden, searching
 from assignments import question as question_module
+from assignments.grading import runner
 from assignments.grading.roster import Person
 from assignments.question import same
 from assignments.questions import SETS, load, networks
-from flopsbook.exercises.personal import PLACEHOLDER, TABLE, Multiple, choices, personal
+from flopsbook.exercises.personal import (
+    PLACEHOLDER,
+    TABLE,
+    Multiple,
+    as_python,
+    choices,
+    is_whole,
+    personal,
+)
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # what otter imports has some of its own
@@ -137,10 +146,43 @@ def test_a_set_has_six_questions_for_the_program_and_one_for_the_teacher(name):
     assert len(found) >= 7
     assert len(by_hand) == 1
     assert by_hand[0].points > 0
-    (solution,) = by_hand[0].solution
-    assert solution.cell_type == "markdown"
+    solution, check = by_hand[0].solution
+    assert (solution.cell_type, check.cell_type) == ("markdown", "code")
     assert solution.source.count("$$") >= 4
     assert {question.is_function for question in load(name)} == {True, False}
+
+
+@every_set
+def test_the_claims_of_a_key_are_counted_by_the_cell_below_it(name):
+    (key,) = [block for block in blocks(master(name)).values() if block.manual]
+    words, check = (cell.source for cell in key.solution)
+    exec(check, {})
+    # a formula of the key that is wrong would be noticed: each stands in the cell, too
+    for right, wrong in WRONG_KEYS[name].items():
+        assert check.count(right) == 1
+        with pytest.raises(AssertionError):
+            exec(check.replace(right, wrong), {})
+
+
+#: What a key could say instead, and does not.
+WRONG_KEYS = {
+    "layers": {
+        "met == N * K - p * (p + 1)": "met == N * K - p * p",
+        "image == met**2": "image == met * N * K",
+        "== 12 * N - 4": "== 12 * N",
+    },
+    "transformers": {
+        "== 2 * T * d * (r + 1)": "== 2 * T * d * r",
+        "== 2 * d * r + 2 * h * T * r": "== 2 * d * r + h * T * r",
+        "(from_here > 1) == (r > d_k)": "(from_here > 1)",  # what the key once said
+        "(1 if r < d_k else 2)": "2",
+    },
+    "networks": {
+        "3 * sum(forward) - B * n[1] * n[0]": "3 * sum(forward)",
+        "factors[0] == Fraction(6, 5)": "factors[0] == 1",
+        "Fraction(3 * n + 3, 2 * n + 3)": "Fraction(3, 2)",
+    },
+}
 
 
 @every_set
@@ -333,28 +375,93 @@ def test_only_plain_right_values_hold(question, seeded):
             assert not hidden.holds(question.name, right, nobody, **option)
 
 
+class Replay:
+    """Knows a function's results for the arguments that a grader has recorded, and no others."""
+
+    def __init__(self, question, student):
+        asked = [*question.examples, *question.hidden_arguments(SEED.text, student)]
+        self.known = [(dict(given), question.expected(**given)) for given in asked]
+
+    def __call__(self, **given):
+        return next(result for known, result in self.known if known == given)
+
+
 @every_function
 def test_only_right_functions_hold(question, seeded):
+    right = Replay(question, SOLVER)
+
     def knows_the_examples(**given):
-        return question.expected(**given) if given in question.examples else 0
+        return right(**given) if given in question.examples else 0
 
     def is_a_float(**given):
-        return float(question.expected(**given))
+        return float(right(**given))
 
     def equals_everything(**given):
         return EqualsEverything()
 
     def is_off_by_one(**given):
-        return question.expected(**given) + 1
+        return right(**given) + 1
 
     def raises(**given):
         raise RuntimeError(given)
 
-    assert hidden.holds(question.name, question.expected, SOLVER)
+    assert hidden.holds(question.name, right, SOLVER)
     for wrong in (knows_the_examples, is_a_float, equals_everything, is_off_by_one, raises):
         assert not hidden.holds(question.name, wrong, SOLVER)
     for wrong in (..., None, 5, EqualsEverything(), lambda: 5):
         assert not hidden.holds(question.name, wrong, SOLVER)
+
+
+USES_THE_LIBRARY = """
+import flopslib
+from flopslib import linear
+
+def imports_it(**given):
+    from flopslib import linear
+    return known(**given)
+
+def has_it_imported(**given):
+    linear(1, 1)
+    return known(**given)
+
+def has_the_module(**given):
+    flopslib.linear(1, 1)
+    return known(**given)
+
+def needs_nothing(**given):
+    return known(**given)
+"""
+
+
+@every_function
+def test_a_function_is_graded_where_the_library_cannot_be_used(question, seeded):
+    names = {"known": Replay(question, SOLVER)}
+    exec(USES_THE_LIBRARY, names)
+    before = {name for name in sys.modules if name.startswith("flops")}
+    for wrong in ("imports_it", "has_it_imported", "has_the_module"):
+        assert not hidden.holds(question.name, names[wrong], SOLVER), wrong
+    assert hidden.holds(question.name, names["needs_nothing"], SOLVER)
+    assert {name for name in sys.modules if name.startswith("flops")} == before
+    assert names["has_it_imported"](**question.examples[0]) is not None  # everything is back
+
+
+NUMBERS = ["3", "np.int64(3)", "sp.Integer(0)", "sp.Integer(7)", "True", "3.0", "np.float64(3)",
+           "np.bool_(True)", "sp.Rational(1, 2)", "[np.int8(3)]", "(3,)", "Longer(3)", "None"]  # fmt: skip
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_all_graders_agree_on_what_a_whole_number_is(number):
+    import numpy as np
+    import sympy as sp
+
+    found = eval(number, {"np": np, "sp": sp, "Longer": Longer})
+    one = as_python(found)
+    run = runner.Run({}, [], [], lambda _: None)
+    inside = run.plain(found)
+    assert inside.get("value", "no answer") == (
+        one if question_module.is_plain(one) else "no answer"
+    )
+    assert is_whole(found) is (type(inside.get("value")) is int)
 
 
 @pytest.mark.parametrize("module", [question_module, searching], ids=lambda m: m.__name__)
@@ -510,7 +617,8 @@ def giveaways(name):
             lines = map(squeezed, cell.source.splitlines())
             kept = {re.sub(r"#SOLUTION(NOPROMPT)?$", "", line) for line in lines}
             # what is shorter is found anywhere, and the head of a function is the student's
-            found |= {line for line in kept if len(line) >= 25 and not line.startswith("def")}
+            common = ("def", "from", "import")
+            found |= {line for line in kept if len(line) >= 25 and not line.startswith(common)}
         for cell in block.tests:
             if "hidden: true" in cell.source:
                 found |= {squeezed(line) for line in cell.source.splitlines() if "assert" in line}
@@ -570,7 +678,8 @@ def test_a_students_folder_has_all_that_a_student_needs(dist, name):
     assert [package.partition("-")[0] for package in packages] == ["flopsbook", "flopslib"]
     names = {path.name for path in folder.iterdir()}
     assert names == {f"{name}.ipynb", "README.md", "requirements.txt", *packages}
-    assert len((folder / "README.md").read_text().splitlines()) == 3
+    steps = re.findall(r"^[0-9]\.", (folder / "README.md").read_text(), re.MULTILINE)
+    assert steps == ["1.", "2.", "3."]
     required = (folder / "requirements.txt").read_text().splitlines()
     assert {f"./{package}" for package in packages} <= set(required)
     files = {file for wheel in wheels for file in zipfile.ZipFile(wheel).namelist()}
@@ -601,17 +710,6 @@ def points(dist, name, environment):
         file.run(environment)
         total, possible = total + file.score, possible + file.possible
     return total, possible
-
-
-class Replay:
-    """Knows a function's results for the arguments that a grader has recorded, and no others."""
-
-    def __init__(self, question, student):
-        asked = [*question.examples, *question.hidden_arguments(SEED.text, student)]
-        self.known = [(dict(given), question.expected(**given)) for given in asked]
-
-    def __call__(self, **given):
-        return next(result for known, result in self.known if known == given)
 
 
 def right_environment(name, student):

@@ -129,7 +129,7 @@ def test_feedback_shows_what_a_student_wrote_as_text(graded):
 def test_what_a_person_reads_is_on_one_page_and_nothing_but_text(graded):
     page = (graded["out"] / "to-be-read.html").read_text()
     assert "Question 8" in page
-    assert "&lt;script&gt;alert(1)&lt;/script&gt; $x^2$" in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt; \\(x^2\\)" in page
     assert "<script>alert" not in page
     assert page.count("An answer written elsewhere") == 1
     assert "Type your answer here" not in page
