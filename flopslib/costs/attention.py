@@ -189,15 +189,13 @@ def _attend_causally(batch: Any, heads: Any, queries: Any, keys: Any, width: Any
     further = exact_quotient(queries * (2 * keys - queries - 1), 2)
     q, k, v, scores, scaled, weights, sums = _operands(batch, heads, queries, keys, width, visible)
 
-    def step(
-        name: str, part: Part, *shape: Any, unit: str, reads: tuple[Operand, ...], writes: Operand
-    ) -> Step:
-        return Step(name, (part,), (batch, heads, *shape), unit, reads, writes)
+    def step(name: str, part: Part, *shape: Any, unit: str, **operands: Any) -> Step:
+        return Step(name, (part,), (batch, heads, *shape), unit, **operands)
 
-    score: Any = {"unit": "visible pair", "reads": (q, k), "writes": scores}
+    score: Any = {"unit": "visible pair", "reads": (q, k), "writes": scores, "uneven": (0, 1)}
     scale: Any = {"unit": "visible pair", "reads": (scores,), "writes": scaled}
     row: Any = {"reads": (scaled,), "writes": weights}
-    add: Any = {"reads": (weights, v), "writes": sums}
+    add: Any = {"reads": (weights, v), "writes": sums, "uneven": (1,)}
     first, more = "output's first product", "further product"
     return Derivation(
         (

@@ -82,7 +82,7 @@ def _convolution(
     weight = Operand("weight", (out_channels, seen, *window), "weight")
     reads = (Operand("x", (batch, in_channels, *sides)), weight, *biases(bias, out_channels))
     y = Operand("y", (batch, out_channels, *places))
-    step = Step(name, biased(part, bias), y.shape, unit, reads, y)
+    step = Step(name, biased(part, bias), y.shape, unit, reads, y, windowed=True)
     return Derivation((step,), name)
 
 

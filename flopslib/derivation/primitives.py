@@ -9,10 +9,13 @@ against the other. Layers are composed of these parts.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial, wraps
 from inspect import signature
 from typing import Any
 
 from flopslib import notation
+from flopslib.derivation.gradients import GRADIENTS
 from flopslib.derivation.opcount import MAIN_KINDS, OpCount
 from flopslib.derivation.steps import Part
 from flopslib.sizes.checks import flag, whole_number
@@ -23,8 +26,19 @@ PRIMITIVES: dict[str, Callable[..., Part]] = {}
 
 
 def _primitive(function: Callable[..., Part]) -> Callable[..., Part]:
-    PRIMITIVES[function.__name__] = function
-    return function
+    """Enrol a primitive; one that has a gradient of its own hands that on, to be asked for."""
+    gradient = GRADIENTS.get(function.__name__)
+
+    @wraps(function)
+    def with_gradient(*args: Any, **kwargs: Any) -> Part:
+        part = function(*args, **kwargs)
+        return replace(part, back=partial(gradient, *args, **kwargs)) if gradient else part
+
+    PRIMITIVES[function.__name__] = with_gradient
+    return with_gradient
+
+
+PRODUCT = ("product", "product")
 
 
 @_primitive
@@ -38,7 +52,9 @@ def dot_product(*terms: Size) -> Part:
     """
     factors = tuple(plain(whole_number("terms", term)) for term in terms)
     n = wrapped(product(factors))
-    return Part("dot product", OpCount(multiplications=n, additions=n - 1, macs=n), factors)
+    return Part(
+        "dot product", OpCount(multiplications=n, additions=n - 1, macs=n), factors, PRODUCT
+    )
 
 
 @_primitive
@@ -52,7 +68,8 @@ def scatter(*terms: Size) -> Part:
     """
     factors = tuple(plain(whole_number("terms", term)) for term in terms)
     n = product(factors)
-    return Part("scattered products", OpCount(multiplications=n, additions=n, macs=n), factors)
+    counted = OpCount(multiplications=n, additions=n, macs=n)
+    return Part("scattered products", counted, factors, PRODUCT)
 
 
 @_primitive
@@ -62,7 +79,7 @@ def bias() -> Part:
     >>> bias().operations
     OpCount(additions=1)
     """
-    return Part("bias", OpCount(additions=1))
+    return Part("bias", OpCount(additions=1), takes=("term",))
 
 
 @_primitive
@@ -82,7 +99,7 @@ def residual_sum() -> Part:
     >>> residual_sum().operations
     OpCount(additions=1)
     """
-    return Part("residual sum", OpCount(additions=1))
+    return Part("residual sum", OpCount(additions=1), takes=("term", "term"))
 
 
 @_primitive
@@ -92,7 +109,8 @@ def elementwise_product() -> Part:
     >>> elementwise_product().operations
     OpCount(multiplications=1)
     """
-    return Part("elementwise product", OpCount(multiplications=1))
+    takes = ("factor", "factor")
+    return Part("elementwise product", OpCount(multiplications=1), takes=takes)
 
 
 @_primitive
@@ -134,7 +152,8 @@ def layer_norm(n: Size, bias: bool = True, weight: bool = True) -> Part:
     multiplications = n * 2 if flag("weight", weight) else n
     other = {"divisions": n + 2, "square_roots": 1}
     counted = OpCount(multiplications=multiplications, additions=additions, other=other)
-    return Part("layer norm", counted)
+    learnt = ("factor",) * weight + ("term",) * bias
+    return Part("layer norm", counted, takes=("function", *learnt))
 
 
 @_primitive
@@ -151,7 +170,7 @@ def rms_norm(n: Size, weight: bool = True) -> Part:
     multiplications = n * 2 if flag("weight", weight) else n
     other = {"divisions": n + 1, "square_roots": 1}
     counted = OpCount(multiplications=multiplications, additions=sums + epsilon, other=other)
-    return Part("RMS norm", counted)
+    return Part("RMS norm", counted, takes=("function", *("factor",) * weight))
 
 
 @_primitive
@@ -298,11 +317,15 @@ def one_more(primitive: Callable[..., Part]) -> Part:
     OpCount(multiplications=1, additions=1, macs=1)
     """
     one, two = primitive(1), primitive(2)
-    growth = {
-        kind: n - one.operations.kinds().get(kind, 0) for kind, n in two.operations.kinds().items()
-    }
+    grown = _growth(one.operations, two.operations)
+    back = partial(_growth, one.back(), two.back()) if one.back and two.back else None
+    return Part(f"{one.name}, one more", grown, takes=one.takes, back=back)
+
+
+def _growth(one: OpCount, two: OpCount) -> OpCount:
+    growth = {kind: n - one.kinds().get(kind, 0) for kind, n in two.kinds().items()}
     main = {kind: growth.pop(kind) for kind in MAIN_KINDS}
-    return Part(f"{one.name}, one more", OpCount(**main, other=growth))
+    return OpCount(**main, other=growth)
 
 
 def on_symbols(primitive: Callable[..., Part], **flags: Any) -> Part:

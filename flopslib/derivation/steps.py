@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property, reduce
 from operator import add as plus
@@ -18,7 +18,7 @@ from flopslib.derivation.rendering import (
     step_latex,
     step_text,
 )
-from flopslib.sizes.checks import whole_number
+from flopslib.sizes.checks import flag, whole_number
 from flopslib.sizes.exact import plain, product, same
 
 __all__ = ["Derivation", "Part", "Step"]
@@ -82,6 +82,9 @@ class Part:
         name: what the operations are for.
         operations: the record of them, for one output.
         terms: where the operations are a dot product, the factors of its length.
+        takes: how each operand that it reads is taken: as a factor of a "product" that is
+            summed up, as a "factor" of its own number, as a "term", or through a "function".
+        back: where there is a function, what its gradient costs for one output, when called.
 
     >>> Part("shift", OpCount(additions=1)).operations.exact_flops
     1
@@ -90,6 +93,8 @@ class Part:
     name: str
     operations: OpCount
     terms: tuple[Any, ...] = ()
+    takes: tuple[str, ...] = ("function",)
+    back: Callable[[], OpCount] | None = None
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Part):
@@ -114,6 +119,10 @@ class Step(_Figures):
         unit: what one output is called, in the singular.
         reads: the operands that go in, those of a product first.
         writes: the operand that comes out; None: it is not said.
+        windowed: whether the first operand is read through a window that slides, so that its
+            numbers take part unequally often.
+        uneven: the places in ``reads`` of operands whose numbers take part unequally often for
+            another reason, such as a mask.
 
     >>> from flopslib.derivation.primitives import dot_product
     >>> step = Step("scores", (dot_product(4),), shape=(2, 5), unit="pair")
@@ -127,6 +136,8 @@ class Step(_Figures):
     unit: str = "output element"
     reads: tuple[Operand, ...] = ()
     writes: Operand | None = None
+    windowed: bool = False
+    uneven: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         sizes = (whole_number("an entry of shape", size, minimum=0) for size in self.shape)
@@ -226,6 +237,43 @@ class Derivation(_Figures):
         if result is None:
             raise ValueError(f"the last step of {self.name!r} does not say what it writes")
         return result
+
+    def backward(self, *, input_gradient: bool = True, frozen: Iterable[str] = ()) -> Derivation:
+        """Return what the gradients cost, given that of the result.
+
+        Args:
+            input_gradient: whether those of the inputs are computed, too; the first layer of a
+                network needs none.
+            frozen: the names of weights that are not learnt. What nothing learnt lies before
+                has no gradient either.
+
+        Raises:
+            TypeError: an ``input_gradient`` that is not a bool.
+            ValueError: a frozen name that no weight has; a step that does not say what it reads
+                and writes; an operand from a cache.
+
+        >>> from flopslib import formula, linear
+        >>> back = formula(linear, bias=False).backward()
+        >>> [step.name for step in back.steps]
+        ['linear, gradient of x', 'linear, gradient of weight']
+        >>> [step.flops for step in back.steps]
+        [2*B*I*O, 2*B*I*O]
+        """
+        from flopslib.derivation.backward import backward_steps  # which makes steps itself
+
+        flag("input_gradient", input_gradient)
+        left_out = set(frozen)
+        weights = {each.name for each in self.operands if each.role == "weight"}
+        for name in left_out - weights:
+            known = ", ".join(sorted(weights)) or "none"
+            raise ValueError(f"frozen must be weights of {self.name!r}: {known}, got {name!r}")
+
+        def wanted(operand: Operand) -> bool:
+            if operand.role == "weight":
+                return operand.name not in left_out
+            return operand.role == "input" and input_gradient
+
+        return Derivation(backward_steps(self.steps, wanted), f"backward of {self.name}")
 
     def on(self, **operands: Operand | str) -> Derivation:
         """Return the same derivation on other operands: each by its name, or under a new name.
