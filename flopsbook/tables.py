@@ -12,6 +12,7 @@ from flopslib.costs import linear, transformer_layer
 from flopslib.costs.registry import CostFunction, registered
 from flopslib.costs.symbolic import formula
 from flopslib.derivation.approximation import relative_error, where_equal
+from flopslib.derivation.derivation import Derivation
 from flopslib.derivation.opcount import OpCount
 from flopslib.derivation.primitives import PRIMITIVES, layer_norm, on_symbols
 from flopslib.derivation.rendering import (
@@ -23,7 +24,7 @@ from flopslib.derivation.rendering import (
     terms_latex,
     text,
 )
-from flopslib.derivation.steps import Derivation, Part
+from flopslib.derivation.steps import Part
 from flopslib.loops.operands import parameters
 from flopslib.sizes.checks import shown
 

@@ -33,8 +33,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from flopslib import __version__, formula, registered
+from flopslib.derivation.derivation import Derivation
 from flopslib.derivation.rendering import text
-from flopslib.derivation.steps import Derivation
 from flopslib.layers.layer import Layer
 from flopslib.models.model_list import build, catalogue, find, nearest
 from flopslib.report.comparing import FIGURES, Comparison, Limit, Table, limit, saved

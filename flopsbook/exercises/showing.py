@@ -13,8 +13,8 @@ from functools import cache
 from itertools import islice
 from typing import Any
 
+from flopslib.derivation.derivation import Derivation
 from flopslib.derivation.opcount import OpCount
-from flopslib.derivation.steps import Derivation
 
 __all__ = ["Unreadable", "exactly", "is_plain", "is_sympy", "not_a_number", "parts", "shown"]
 

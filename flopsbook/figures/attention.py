@@ -10,7 +10,7 @@ from flopsbook.figures.drawing import FAINT, QUIET, blank, subscript
 from flopsbook.figures.transformer import PROJECTION, SQUARE, SQUARE_TINT
 from flopsbook.picture import Picture, canvas, finished
 from flopslib.costs import multihead_attention
-from flopslib.derivation.steps import Derivation
+from flopslib.derivation.derivation import Derivation
 
 PROJECTION_TINT = palette.PROJECTION_TINT[0]
 

@@ -18,7 +18,8 @@ from flopsbook.figures.drawing import (
 )
 from flopsbook.picture import Picture, canvas, finished
 from flopslib.costs import feed_forward, transformer_layer
-from flopslib.derivation.steps import Derivation, Step
+from flopslib.derivation.derivation import Derivation
+from flopslib.derivation.steps import Step
 
 PROJECTION, SQUARE, FFN = palette.PROJECTION[0], palette.SQUARE[0], palette.FFN[0]
 SQUARE_TINT = palette.SQUARE_TINT[0]

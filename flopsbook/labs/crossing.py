@@ -10,7 +10,7 @@ from flopslib.costs import feed_forward, gated_feed_forward, multihead_attention
 from flopslib.costs.mlp import DEFAULTS as FFN_DEFAULTS
 from flopslib.costs.registry import CostFunction, Default
 from flopslib.costs.symbolic import formula
-from flopslib.derivation.steps import Derivation
+from flopslib.derivation.derivation import Derivation
 from flopslib.sizes.exact import Size
 
 __all__ = ["crossover"]

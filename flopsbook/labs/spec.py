@@ -14,7 +14,7 @@ from typing import Any
 from flopsbook.labs.bigint import evaluate, javascript
 from flopslib.costs.registry import CostFunction, Default
 from flopslib.costs.symbolic import formula
-from flopslib.derivation.steps import Derivation
+from flopslib.derivation.derivation import Derivation
 from flopslib.notation import TABLE
 
 __all__ = ["FIGURES", "Preset", "checked", "specification"]

@@ -11,8 +11,8 @@ from flopsbook.labs.presets import presets as real_layers
 from flopsbook.labs.spec import FIGURES, Preset, specification
 from flopsbook.tables import Table
 from flopslib.costs.registry import CostFunction, registered
+from flopslib.derivation.derivation import Derivation
 from flopslib.derivation.rendering import text
-from flopslib.derivation.steps import Derivation
 
 __all__ = ["Lab", "lab"]
 

@@ -7,8 +7,9 @@ from typing import Any
 from flopslib.costs.dense import linear, matmul
 from flopslib.costs.registry import Default, Example, cost_function
 from flopslib.derivation import primitives
+from flopslib.derivation.derivation import Derivation
 from flopslib.derivation.operands import Operand
-from flopslib.derivation.steps import Derivation, Part, Step
+from flopslib.derivation.steps import Part, Step
 from flopslib.sizes.exact import Size, exact_quotient
 
 DIVIDES = {"num_kv_heads": ("num_heads",)}

@@ -7,8 +7,9 @@ from typing import Any
 from flopslib.costs.dense import biased, biases
 from flopslib.costs.registry import Example, cost_function
 from flopslib.derivation import primitives
+from flopslib.derivation.derivation import Derivation
 from flopslib.derivation.operands import Operand
-from flopslib.derivation.steps import Derivation, Step
+from flopslib.derivation.steps import Step
 from flopslib.sizes.exact import Size, SizeOrPair, exact_quotient
 
 

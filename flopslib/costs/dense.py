@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from flopslib.costs.registry import Example, cost_function
 from flopslib.derivation import primitives
+from flopslib.derivation.derivation import Derivation
 from flopslib.derivation.operands import Operand
-from flopslib.derivation.steps import Derivation, Part, Step
+from flopslib.derivation.steps import Part, Step
 from flopslib.sizes.exact import Size
 
 

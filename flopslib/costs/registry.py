@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, ParamSpec
 
-from flopslib.derivation.steps import Derivation
+from flopslib.derivation.derivation import Derivation
 from flopslib.notation import symbols_for
 from flopslib.sizes.checks import (
     check_at_least,

@@ -8,8 +8,9 @@ from flopslib.costs.mlp import DEFAULTS as FFN_DEFAULTS
 from flopslib.costs.mlp import feed_forward
 from flopslib.costs.registry import Example, cost_function
 from flopslib.derivation import primitives
+from flopslib.derivation.derivation import Derivation
 from flopslib.derivation.operands import Operand
-from flopslib.derivation.steps import Derivation, Step
+from flopslib.derivation.steps import Step
 from flopslib.sizes.exact import Size
 
 

@@ -6,9 +6,10 @@
 """
 
 from flopslib.derivation.approximation import relative_error, where_equal
+from flopslib.derivation.derivation import Derivation
 from flopslib.derivation.opcount import OTHER_KINDS, OpCount
 from flopslib.derivation.rendering import latex, text
-from flopslib.derivation.steps import Derivation, Part, Step
+from flopslib.derivation.steps import Part, Step
 
 __all__ = [
     "OTHER_KINDS",

@@ -7,7 +7,7 @@ from typing import Any
 
 from flopslib.costs.attention import multihead_attention, scaled_dot_product_attention
 from flopslib.derivation import primitives
-from flopslib.derivation.steps import Derivation
+from flopslib.derivation.derivation import Derivation
 from flopslib.layers.arguments import divides, flag, per_axis, size, untouched
 from flopslib.layers.dense import Linear
 from flopslib.layers.layer import Formula, Layer, Run, Shape

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, TypeAlias
 
-from flopslib.derivation.steps import Derivation
+from flopslib.derivation.derivation import Derivation
 from flopslib.layers.arguments import axis
 from flopslib.layers.elementwise import Product, Sum
 from flopslib.layers.layer import Counts, Layer, Run, Shape, measured

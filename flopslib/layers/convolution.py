@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from flopslib.costs.convolution import conv1d, conv2d, conv3d, conv_transpose2d
-from flopslib.derivation.steps import Derivation
+from flopslib.derivation.derivation import Derivation
 from flopslib.layers.arguments import divides, flag, per_axis, size
 from flopslib.layers.layer import Formula, Layer, Shape
 from flopslib.sizes.shapes import room_to_move

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from flopslib.costs.dense import linear
-from flopslib.derivation.steps import Derivation
+from flopslib.derivation.derivation import Derivation
 from flopslib.layers.arguments import axis, flag, size, untouched
 from flopslib.layers.layer import Formula, Layer, Shape
 

@@ -14,8 +14,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 from flopslib.costs.compiling import KINDS, compiled
+from flopslib.derivation.derivation import Derivation
 from flopslib.derivation.opcount import OpCount
-from flopslib.derivation.steps import Derivation, Step
+from flopslib.derivation.steps import Step
 from flopslib.layers.arguments import size
 from flopslib.sizes.checks import shown
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from flopslib.derivation.steps import Derivation, Part, Step
+from flopslib.derivation.derivation import Derivation
+from flopslib.derivation.steps import Part, Step
 
 __all__ = ["each", "rows", "windows"]
 

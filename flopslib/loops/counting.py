@@ -45,7 +45,11 @@ class Tally:
         [[1, 2, 3], [4, 5, 6]]
         """
         values = iter(range(1, math.prod(shape) + 1))
-        return _nested(shape, lambda: self.number(next(values)))
+        return nested(shape, lambda: self.number(next(values)))
+
+    def forget(self) -> None:
+        """Begin again at nothing, as between a forward and a backward pass."""
+        self._counts.clear()
 
     def record(self) -> OpCount:
         """Return what has been counted so far."""
@@ -54,10 +58,11 @@ class Tally:
         return OpCount(**main, other=other)
 
 
-def _nested(shape: tuple[int, ...], make: Callable[[], Any]) -> Any:
+def nested(shape: tuple[int, ...], make: Callable[[], Any]) -> Any:
+    """Return nested lists of a shape, each entry made anew, in order."""
     if not shape:
         return make()
-    return [_nested(shape[1:], make) for _ in range(shape[0])]
+    return [nested(shape[1:], make) for _ in range(shape[0])]
 
 
 def _value(number: Any) -> Any:

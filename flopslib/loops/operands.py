@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from flopslib.derivation.derivation import Derivation
 from flopslib.derivation.operands import Operand
-from flopslib.derivation.steps import Derivation
 from flopslib.loops.running import loop_of
 from flopslib.sizes.exact import plain, wrapped
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from flopslib.costs.registry import CostFunction, registered
+from flopslib.derivation.derivation import Derivation
 from flopslib.derivation.opcount import OpCount
-from flopslib.derivation.steps import Derivation
 from flopslib.loops import attention, convolution, dense, mlp, transformer
 from flopslib.loops.counting import Tally
 from flopslib.loops.loop import Loop

@@ -10,8 +10,8 @@ from functools import cached_property
 from typing import Any
 
 from flopslib.costs.compiling import KINDS
+from flopslib.derivation.derivation import Derivation
 from flopslib.derivation.opcount import MAIN_KINDS, OpCount
-from flopslib.derivation.steps import Derivation
 from flopslib.layers.layer import Counts, Layer, Node, Shape, joined
 from flopslib.sizes.checks import shown
 

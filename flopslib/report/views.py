@@ -10,9 +10,10 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Any
 
+from flopslib.derivation.derivation import Derivation
 from flopslib.derivation.opcount import OTHER_KINDS
 from flopslib.derivation.rendering import record_text, text
-from flopslib.derivation.steps import Derivation, Step
+from flopslib.derivation.steps import Step
 from flopslib.layers.layer import Layer, Node, Shape
 from flopslib.report.rows import Group, Measured, Row, check_depth
 

@@ -31,8 +31,9 @@ from flopslib import (
     registered,
 )
 from flopslib.costs.registry import CostFunction, Default
+from flopslib.derivation.derivation import Derivation
 from flopslib.derivation.primitives import dot_product
-from flopslib.derivation.steps import Derivation, Step
+from flopslib.derivation.steps import Step
 from flopslib.models.model_list import catalogue
 from flopslib.notation import L, d, h
 

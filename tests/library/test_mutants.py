@@ -18,9 +18,10 @@ import sympy
 
 from flopslib import count, linear, models, registered
 from flopslib import layers as nn
+from flopslib.derivation.derivation import Derivation
 from flopslib.derivation.opcount import OpCount
 from flopslib.derivation.primitives import relu
-from flopslib.derivation.steps import Derivation, Part, Step, _Figures
+from flopslib.derivation.steps import Part, Step, _Figures
 from flopslib.layers.arguments import untouched
 from flopslib.layers.normalization import _OverLast
 from flopslib.layers.operations import each

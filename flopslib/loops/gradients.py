@@ -1,0 +1,200 @@
+"""The naive loops of gradients, named as in :mod:`flopslib.derivation.gradients`.
+
+Each function runs an operation, keeps what its gradient needs, and returns the result with a
+function that takes the gradient of the result and returns that of the input.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+from flopslib.loops import primitives
+from flopslib.loops.counting import constant
+
+#: A result, and the function from its gradient to that of the input.
+WithBack: TypeAlias = tuple[Any, Callable[[Any], Any]]
+
+
+def total(numbers: Sequence[Any]) -> Any:
+    """Add numbers up, one addition less than there are."""
+    first, *others = numbers
+    for number in others:
+        first = first + number
+    return first
+
+
+def summed(gradients: Sequence[Any]) -> Any:
+    """Add up the gradients of one term that met many numbers."""
+    return total(gradients)
+
+
+def weighed(gradients: Sequence[Any], met: Sequence[Any]) -> Any:
+    """Multiply each gradient with what the factor met, and add them up."""
+    return total([g * number for g, number in zip(gradients, met, strict=True)])
+
+
+def scaling(x: Any, d_k: int = 64) -> WithBack:
+    """Multiply the gradient by the same constant."""
+    factor = 1 / math.sqrt(d_k)
+    return primitives.scaling(x, d_k), lambda g: g * factor
+
+
+def rotary(x: Any, y: Any, cos: float = 0.6, sin: float = 0.8) -> WithBack:
+    """Turn a pair back: one number of it, from the gradients of both."""
+    return primitives.rotary(x, y, cos, sin), lambda g: g[0] * cos + g[1] * -sin
+
+
+def softmax(x: Sequence[Any]) -> WithBack:
+    """Compute p · (g − Σ g · p)."""
+    weights = primitives.softmax(x)
+
+    def back(g: Any) -> Any:
+        mean = total([gradient * p for gradient, p in zip(g, weights, strict=True)])
+        return [p * (gradient - mean) for gradient, p in zip(g, weights, strict=True)]
+
+    return weights, back
+
+
+def layer_norm(x: Any, gamma: Any = None, beta: Any = None, eps: float = 1e-5) -> WithBack:
+    """Compute (ĝ − mean of ĝ − x̂ · mean of ĝ · x̂) / deviation."""
+    hat, deviation = _normalised(x, total(x) / len(x), eps)
+
+    def back(g: Any) -> Any:
+        at_hat = _at_hat(g, gamma)
+        mean = total(at_hat) / len(x)
+        along = total([one * n for one, n in zip(at_hat, hat, strict=True)]) / len(x)
+        return [(one - mean - n * along) / deviation for one, n in zip(at_hat, hat, strict=True)]
+
+    return _learnt(hat, gamma, beta), back
+
+
+def rms_norm(x: Any, gamma: Any = None, eps: float = 1e-5) -> WithBack:
+    """Compute (ĝ − x̂ · mean of ĝ · x̂) / root."""
+    hat, root = _normalised(x, None, eps)
+
+    def back(g: Any) -> Any:
+        at_hat = _at_hat(g, gamma)
+        along = total([one * n for one, n in zip(at_hat, hat, strict=True)]) / len(x)
+        return [(one - n * along) / root for one, n in zip(at_hat, hat, strict=True)]
+
+    return _learnt(hat, gamma, None), back
+
+
+def _normalised(x: Any, mean: Any, eps: float) -> tuple[Any, Any]:
+    centred = x if mean is None else [number - mean for number in x]
+    deviation = (total([n * n for n in centred]) / len(x) + eps).sqrt()
+    return [number / deviation for number in centred], deviation
+
+
+def _at_hat(g: Any, gamma: Any) -> Any:
+    return g if gamma is None else [one * factor for one, factor in zip(g, gamma, strict=True)]
+
+
+def _learnt(hat: Any, gamma: Any, beta: Any) -> Any:
+    scaled = _at_hat(hat, gamma)
+    return scaled if beta is None else [n + b for n, b in zip(scaled, beta, strict=True)]
+
+
+def gelu(x: Any) -> WithBack:
+    """Compute g · (h + x · (c · exp(−½ · (x · x))))."""
+    half = 0.5 * (1 + (x * (1 / math.sqrt(2))).erf())
+    c = 1 / math.sqrt(2 * math.pi)
+    return x * half, lambda g: g * (half + x * (c * (-0.5 * (x * x)).exp()))
+
+
+def gelu_tanh(x: Any) -> WithBack:
+    """Compute g · (s + y · (1 − s) · (a + 3b · (x · x)))."""
+    a = 2 * math.sqrt(2 / math.pi)
+    b = a * 0.044715
+    s = primitives.sigmoid(x * (a + b * (x * x)))
+    y = x * s
+    return y, lambda g: g * (s + y * (1 - s) * (a + 3 * b * (x * x)))
+
+
+def sigmoid(x: Any) -> WithBack:
+    """Compute g · (y · (1 − y))."""
+    y = primitives.sigmoid(x)
+    return y, lambda g: g * (y * (1 - y))
+
+
+def silu(x: Any) -> WithBack:
+    """Compute g · (s + y · (1 − s))."""
+    s = primitives.sigmoid(x)
+    y = x * s
+    return y, lambda g: g * (s + y * (1 - s))
+
+
+def hardsigmoid(x: Any) -> WithBack:
+    """Keep g · ⅙ where x + 3 is between 0 and 6."""
+    moved = x + 3
+    y = primitives.relu6(moved) * (1 / 6)
+    return y, lambda g: _inside(moved, g * (1 / 6))
+
+
+def hardswish(x: Any) -> WithBack:
+    """Compute g · (h + x · ⅙), the last only where x + 3 is between 0 and 6."""
+    moved = x + 3
+    h = primitives.relu6(moved) * (1 / 6)
+    return x * h, lambda g: g * (h + _inside(moved, x * (1 / 6)))
+
+
+def tanh(x: Any) -> WithBack:
+    """Compute g · (1 − y · y)."""
+    y = primitives.tanh(x)
+    return y, lambda g: g * (1 - y * y)
+
+
+def batch_norm(x: Any, s: Any, t: Any) -> WithBack:
+    """Multiply by the same factor."""
+    return primitives.batch_norm(x, s, t), lambda g: g * s
+
+
+def relu(x: Any) -> WithBack:
+    """Keep g where x is above 0."""
+    return primitives.relu(x), lambda g: g if x > 0 else constant(g, 0)
+
+
+def leaky_relu(x: Any, slope: float = 0.01) -> WithBack:
+    """Keep g where x is above 0, and a small part of it elsewhere."""
+
+    def back(g: Any) -> Any:
+        part = g * slope
+        return g if x > 0 else part
+
+    return primitives.leaky_relu(x, slope), back
+
+
+def relu6(x: Any) -> WithBack:
+    """Keep g where x is between 0 and 6."""
+    return primitives.relu6(x), lambda g: _inside(x, g)
+
+
+def _inside(x: Any, number: Any) -> Any:
+    """Return a number where x is between 0 and 6: two comparisons, whatever x is."""
+    above, below = x > 0, x < 6
+    return number if above and below else constant(number, 0)
+
+
+def max_pool(x: Sequence[Any]) -> WithBack:
+    """Add g to the gradient of the largest cell; the others stay 0."""
+    largest = primitives.max_pool(x)
+    place = next(at for at, cell in enumerate(x) if cell is largest)
+
+    def back(g: Any) -> Any:
+        gradients: list[Any] = [0] * len(x)
+        gradients[place] = gradients[place] + g
+        return gradients
+
+    return largest, back
+
+
+def average_pool(x: Sequence[Any]) -> WithBack:
+    """Divide g by n, and add that to the gradient of every cell, which began at 0."""
+
+    def back(g: Any) -> Any:
+        part = g / len(x)
+        return [0 + part for _ in x]
+
+    return primitives.average_pool(x), back
