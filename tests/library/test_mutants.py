@@ -21,7 +21,7 @@ from flopslib import layers as nn
 from flopslib.derivation.derivation import Derivation
 from flopslib.derivation.opcount import OpCount
 from flopslib.derivation.primitives import relu
-from flopslib.derivation.steps import Part, Step, _Figures
+from flopslib.derivation.steps import Figures, Part, Step
 from flopslib.layers.arguments import untouched
 from flopslib.layers.normalization import _OverLast
 from flopslib.layers.operations import each
@@ -1016,7 +1016,7 @@ def test_a_step_has_no_negative_number_of_outputs():
     with pytest.raises(ValueError, match="an entry of shape must be a non-negative integer"):
         Step("some", (part,), (3, -1))
     with pytest.raises(NotImplementedError):
-        _Figures().total  # noqa: B018
+        Figures().total  # noqa: B018
 
 
 # --- models -----------------------------------------------------------------------
