@@ -28,7 +28,7 @@ from flopslib.costs import (
 )
 from flopslib.costs.registry import cost_function, registered
 from flopslib.costs.symbolic import formula
-from flopslib.derivation import Derivation, OpCount, Part, Step
+from flopslib.derivation import Derivation, OpCount, Operand, Part, Step
 from flopslib.loops import CountingNumber, Tally, run_and_count
 from flopslib.report import Report, count
 from flopslib.sizes import conv_output_size
@@ -41,6 +41,7 @@ __all__ = [
     "CountingNumber",
     "Derivation",
     "OpCount",
+    "Operand",
     "Part",
     "Report",
     "Step",

@@ -8,6 +8,7 @@
 from flopslib.derivation.approximation import relative_error, where_equal
 from flopslib.derivation.derivation import Derivation
 from flopslib.derivation.opcount import OTHER_KINDS, OpCount
+from flopslib.derivation.operands import Operand
 from flopslib.derivation.rendering import latex, text
 from flopslib.derivation.steps import Part, Step
 
@@ -15,6 +16,7 @@ __all__ = [
     "OTHER_KINDS",
     "Derivation",
     "OpCount",
+    "Operand",
     "Part",
     "Step",
     "latex",

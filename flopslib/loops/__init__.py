@@ -4,6 +4,7 @@ They are written to be read and to be obviously right, never to be fast, and
 they work on nested lists of any numbers: floats, or numbers that count.
 """
 
+from flopslib.loops.backward import run_backward
 from flopslib.loops.counting import CountingNumber, Tally, constant, term
 from flopslib.loops.layers import run_layers
 from flopslib.loops.operands import operand_sizes, parameters
@@ -19,6 +20,7 @@ __all__ = [
     "outputs_of_run",
     "parameters",
     "run_and_count",
+    "run_backward",
     "run_layers",
     "term",
 ]
