@@ -72,7 +72,7 @@ def dot_product_picture(terms: int) -> Picture:
         return finished(
             figure,
             caption=f"A dot product of {products} terms: {products} multiplications, "
-            f"but only {sums} additions, because the first product has nothing to join.",
+            f"but only {sums} additions, because the first product is not added to anything.",
             alt=f"A circuit. {products} discs marked × each take one weight and one input. "
             f"Their results are joined from left to right by {sums} discs marked +, giving y.",
             data=data,
@@ -103,8 +103,8 @@ def convention_gap(terms: Sequence[int]) -> Picture:
         axes.set_yticks([10, 1, 0.1, 0.01], ["10", "1", "0.1", "0.01"])
         return finished(
             figure,
-            caption="The one addition that 2·MACs counts too many for each output without a "
-            "bias, as a share of the exact count.",
+            caption="By how much 2·MACs exceeds the exact count of a dot product without a bias: "
+            "it is one addition, and the more terms there are, the less it matters.",
             alt=f"A falling straight line on logarithmic axes, from {first} at "
             f"n = {terms[0]} to {last} at n = {terms[-1]:,}.",
             data=data,
@@ -145,10 +145,10 @@ def linear_grid(in_features: int, out_features: int) -> Picture:
             axes.text(step * (columns + 1) + 0.1, y + 0.52, f"=  y{subscript(i + 1)}", va="center")
         return finished(
             figure,
-            caption=f"All the arithmetic of a linear layer from {columns} to {rows}: a row "
-            f"is one output, a blue cell one multiplication, a plus sign one addition.",
+            caption=f"The arithmetic of a linear layer from {columns} inputs to {rows} outputs: a "
+            f"row is one output, a blue cell one multiplication, a plus sign one addition.",
             alt=f"{rows} rows of {columns} blue cells, each holding a product of a weight and "
-            f"an input, and one orange cell with the bias. A plus sign stands after every blue "
+            f"an input, and one orange cell with the bias. A plus sign follows every blue "
             f"cell: {data['multiplications']} products and {data['additions']} plus signs.",
             data=data,
         )
@@ -195,7 +195,7 @@ def linear_growth(widths: Sequence[int], batches: Sequence[int]) -> Picture:
         return finished(
             figure,
             caption=f"Doubling the width of a square layer multiplies its FLOPs by "
-            f"{growth:.0f}; the batch only lifts the line.",
+            f"{growth:.0f}, whatever the batch.",
             alt=f"Parallel rising lines on logarithmic axes, for batches of "
             f"{', '.join(map(str, batches))}, from width {widths[0]} to {widths[-1]}.",
             data=data,

@@ -20,7 +20,7 @@ def ten(figure: str, terms: int = 10) -> int:
 
 
 def ten_questions() -> tuple[Question, ...]:
-    """What the first exercise asks for."""
+    """The questions of the first exercise."""
     return (
         Question(
             asks="the multiplications",
@@ -30,12 +30,12 @@ def ten_questions() -> tuple[Question, ...]:
                 Mistake(
                     "additions for multiplications",
                     lambda: ten("additions"),
-                    "Each of the terms is a product; those between them are the additions.",
+                    "Those are the plus signs between the terms; each of the terms is a product.",
                 ),
                 Mistake(
                     "FLOPs for multiplications",
                     lambda: ten("flops"),
-                    "That has the additions in it; each term is one product.",
+                    "That includes the additions; each term is one product.",
                 ),
             ),
         ),
@@ -48,7 +48,7 @@ def ten_questions() -> tuple[Question, ...]:
                 Mistake(
                     "one addition too few",
                     lambda: ten("additions") - 1,
-                    "That is one too few: put a plus sign between every two neighbours.",
+                    "That is one too few: there is a plus sign between every two neighbours.",
                 ),
             ),
         ),
@@ -61,8 +61,8 @@ def ten_questions() -> tuple[Question, ...]:
                 Mistake(
                     "additions for MACs",
                     lambda: ten("additions"),
-                    "The first product is added to nothing, and counts as a MAC all the same: "
-                    "one for each term.",
+                    "Those are the additions; the first product is added to nothing and still "
+                    "counts as a MAC, one for each term.",
                 ),
             ),
         ),
@@ -85,7 +85,7 @@ def ten_questions() -> tuple[Question, ...]:
                 Mistake(
                     "MACs for exact FLOPs",
                     lambda: ten("macs"),
-                    "Those are the multiplications alone, or the MACs; exact FLOPs are the "
+                    "Those are the MACs, as many as multiplications; exact FLOPs are the "
                     "multiplications and the additions.",
                 ),
             ),
@@ -118,7 +118,7 @@ def all_of_softmax() -> int:
 
 
 def softmax_questions() -> tuple[Question, ...]:
-    """What the exercise on the softmax asks for."""
+    """The questions of the exercise on the softmax."""
     return (
         Question(
             asks="the additions",
@@ -128,7 +128,7 @@ def softmax_questions() -> tuple[Question, ...]:
                 Mistake(
                     "subtractions left out",
                     lambda: 4 - 1,
-                    "Those are the sums alone; a subtraction counts as an addition.",
+                    "Those are the sums alone; a subtraction counts as an addition, too.",
                 ),
                 Mistake(
                     "subtractions alone",
@@ -162,8 +162,8 @@ def softmax_questions() -> tuple[Question, ...]:
                 Mistake(
                     "no exponential of the largest",
                     lambda: 4 - 1,
-                    "You left out the largest score; its exponential is that of 0, but it is "
-                    "computed like the others.",
+                    "You left out the largest score; its exponential is computed like the "
+                    "others, although it is that of 0.",
                 ),
             ),
         ),
@@ -175,7 +175,7 @@ def softmax_questions() -> tuple[Question, ...]:
                 Mistake(
                     "one reciprocal",
                     lambda: 1,
-                    "One reciprocal and some products would do, but the algorithm of the book "
+                    "One reciprocal and four products would do, but the algorithm of the book "
                     "divides each exponential.",
                 ),
                 Mistake(
@@ -199,12 +199,12 @@ def softmax_questions() -> tuple[Question, ...]:
                 Mistake(
                     "divisions as multiplications",
                     lambda: of_softmax("exact_flops") + of_softmax("divisions"),
-                    "You counted the divisions; they are a kind of their own.",
+                    "You counted the divisions; they are in `other`, not in `exact_flops`.",
                 ),
                 Mistake(
                     "nothing",
                     lambda: of_softmax("flops"),
-                    "There is no product, but there are additions.",
+                    "There is no product in a softmax, but there are additions.",
                 ),
             ),
         ),
@@ -278,8 +278,8 @@ EXERCISES = (
         label="conventions-ten",
         questions=ten_questions(),
         worth_knowing=(
-            "The two figures differ by the one addition that a dot product without a bias does "
-            "not need."
+            "FLOPs and exact FLOPs differ by the one addition that a dot product without a bias "
+            "does not need."
         ),
         hints=(
             "Write the ten products in a row, and a plus sign wherever one is needed.",
@@ -306,50 +306,50 @@ EXERCISES = (
                     "5.7",
                     lambda: unit_of(5.7e9),
                     lambda: other_unit(5.7e9),
-                    "That is one operation for each multiplication; and where are the additions?",
+                    "That is one operation for each multiplication, so the additions are missing.",
                 ),
             )
         ),
         worth_knowing=(
-            "A count of the multiplications settles such a question quickly; without one you "
-            "have to ask who counted."
+            "A count of the multiplications answers such a question; without one you have to "
+            "ask the author of the table."
         ),
         hints=(
             "A dot product has about as many additions as multiplications.",
-            "Divide the printed figure by the number of multiplications.",
+            "Divide the printed number by the number of multiplications.",
         ),
     ),
     Exercise(
         label="conventions-softmax",
         questions=softmax_questions(),
         worth_knowing=(
-            "On a real chip an exponential may take as long as many additions; a count of "
-            "operations says nothing about that."
+            "A count of operations says nothing about time: an exponential counts as one "
+            "operation here, however many instructions a chip needs for it."
         ),
         hints=(
             "Four stages: the largest, the differences, the exponentials with their sum, the "
             "divisions.",
-            "For each stage ask how many operations of which kind it is; then which kinds the "
-            "two figures look at.",
+            "For each stage ask how many operations of each kind it takes; then which kinds are "
+            "in `exact_flops` and in `flops`.",
         ),
     ),
     Exercise(
         label="conventions-bug",
         questions=(
             Question(
-                asks="the right unit of the chip's figure",
+                asks="the right unit for the chip",
                 kind=Word(("TFLOPs", "TFLOP/s")),
                 expected=lambda: "TFLOP/s",
                 mistakes=(
                     Mistake(
                         "a count for a rate",
                         lambda: "TFLOPs",
-                        "That is a count; a chip can do so many *in a second*.",
+                        "That is a count; the chip performs that many *in a second*.",
                     ),
                 ),
             ),
             Question(
-                asks="the right unit of the model's figure",
+                asks="the right unit for the model",
                 kind=Word(("GFLOPs", "GFLOP/s")),
                 expected=lambda: "GFLOPs",
                 mistakes=(
@@ -362,28 +362,29 @@ EXERCISES = (
                 ),
             ),
             Question(
-                asks="the ceiling in images a second if the model's figure was in MACs",
+                asks="the upper limit in images a second if the model's count was in MACs",
                 kind=Whole(),
                 expected=lambda: ceiling(model("macs")),
                 mistakes=(
                     Mistake(
                         "as printed",
                         lambda: ceiling(model("flops")),
-                        "That is the ceiling if the figure was in FLOPs; a MAC is two of them.",
+                        "That is the limit if the count was in FLOPs; a MAC is two of them.",
                     ),
                     Mistake(
                         "halved for doubled",
                         lambda: ceiling(model("flops") // 2),
-                        "You halved the work; a MAC is *more* than a FLOP.",
+                        "You halved the work; a MAC is two FLOPs, so the work is doubled.",
                     ),
                 ),
             ),
         ),
         worth_knowing=(
-            "A quotient of a rate and a count is a ceiling: real programs also wait for memory."
+            "The quotient of a rate and a count is an upper limit: real programs also wait for "
+            "memory."
         ),
         hints=(
-            "Which of the two figures would change if you waited longer?",
+            "Which of the two would change if you waited longer?",
             "How many FLOPs does the chip do for one MAC?",
         ),
     ),
@@ -411,7 +412,7 @@ EXERCISES = (
                     Mistake(
                         "rounds",
                         lambda: (8).bit_length() - 1,
-                        "Those are the rounds, and each has several additions at once.",
+                        "Those are the rounds, and most of them have several additions.",
                     ),
                 ),
             ),
@@ -430,7 +431,7 @@ EXERCISES = (
             ),
         ),
         worth_knowing=(
-            "The same argument counts the matches of a knock-out tournament: each of them sends "
+            "The same argument counts the matches of a knock-out tournament: each match sends "
             "one player home."
         ),
         hints=(
@@ -449,13 +450,13 @@ EXERCISES = (
                     Mistake(
                         "exact for conventional",
                         lambda: bias("exact_flops"),
-                        "That is what the exact figure does; the convention looks at the terms "
+                        "That is the change of the exact count; the convention counts the terms "
                         "of dot products alone.",
                     ),
                     Mistake(
                         "bias as a term",
                         lambda: 2 * bias("exact_flops"),
-                        "You counted each bias as a MAC; but it is multiplied by nothing.",
+                        "You counted each bias as a MAC, but it is not multiplied by anything.",
                     ),
                 ),
             ),
@@ -467,13 +468,13 @@ EXERCISES = (
                     Mistake(
                         "conventional for exact",
                         lambda: bias("flops"),
-                        "The exact figure counts every addition, and a bias is one for each "
-                        "output.",
+                        "That is the change of `flops`; the exact count has every addition, and a "
+                        "bias is one for each output.",
                     ),
                     Mistake(
                         "bias as a term",
                         lambda: 2 * bias("exact_flops"),
-                        "You counted each bias as a MAC; but it is multiplied by nothing.",
+                        "You counted each bias as a MAC, but it is not multiplied by anything.",
                     ),
                     Mistake(
                         "one for each input",
@@ -484,10 +485,10 @@ EXERCISES = (
                 ),
             ),
         ),
-        worth_knowing="With a bias the two figures of a linear layer are the same.",
+        worth_knowing="With a bias the two counts of a linear layer are the same.",
         hints=(
             "How many additions has one output without a bias, and how many with one?",
-            "For which of them had the convention charged already?",
+            "For which of them has the convention charged already?",
         ),
     ),
 )

@@ -20,7 +20,7 @@ def first(in_features: int = 28 * 28, out_features: int = 128) -> Derivation:
 
 
 def last_that_is_off(against: str = "exact_flops", outputs: int = 7) -> int:
-    """The most inputs at which the convention is off by one part in a hundred of a figure."""
+    """The most inputs at which the convention is off by a hundredth of a count."""
 
     def left_to_a_hundredth(i: int) -> Any:
         layer = linear(i, outputs, bias=False)
@@ -66,7 +66,7 @@ def highest_rank(layers: int = 2, equal: bool = False) -> int:
 
 
 def too_small(claimed: int = 16, right: int = 16 * 128) -> int:
-    """By what factor a figure for some rows is too small for others."""
+    """By what factor a count for some rows is too small for others."""
     rows, all_rows = (linear(1024, 1024, batch=batch).flops for batch in (claimed, right))
     return int(all_rows // rows)
 
@@ -105,7 +105,12 @@ EXERCISES = (
                 expected=lambda: first().flops,
                 mistakes=(
                     mistakes.counted_macs(lambda: first().macs),
-                    mistakes.counted_parameters(lambda: first().macs + 128),
+                    Mistake(
+                        "weights for operations",
+                        lambda: first().macs,
+                        "It is the number of weights; each of them takes part in a "
+                        "multiplication and in an addition.",
+                    ),
                     mistakes.one_output(lambda: first(out_features=1).flops),
                     Mistake(
                         "one row of pixels",
@@ -119,12 +124,12 @@ EXERCISES = (
                         "one addition.",
                     ),
                 ),
-                coincide=(("MACs for FLOPs", "parameters for operations"),),
+                coincide=(("MACs for FLOPs", "weights for operations"),),
             ),
         ),
         worth_knowing=(
-            "With a bias the convention is exact: the bias is the addition that a dot product "
-            "by itself does without."
+            "With a bias the convention is exact: the bias supplies the addition that a dot "
+            "product by itself does not have."
         ),
         hints=(
             "How many numbers has the image, roughly? Round before you multiply.",
@@ -135,7 +140,7 @@ EXERCISES = (
         label="linear-percent",
         questions=(
             Question(
-                asks="the largest I at which the excess is one in a hundred or more",
+                asks="the largest I at which the excess is a hundredth or more",
                 kind=Whole(),
                 expected=last_that_is_off,
                 mistakes=(
@@ -154,7 +159,7 @@ EXERCISES = (
                     Mistake(
                         "one further",
                         lambda: last_that_is_off() + 1,
-                        "There the excess is already below one in a hundred.",
+                        "There the excess is already below a hundredth.",
                     ),
                 ),
             ),
@@ -166,8 +171,8 @@ EXERCISES = (
                     Mistake(
                         "outputs do not cancel",
                         lambda: "yes",
-                        "All outputs are alike, in both counts: what happens to their number "
-                        "in the ratio?",
+                        "All outputs are alike, in both counts, so their number cancels in the "
+                        "ratio.",
                     ),
                 ),
             ),
@@ -178,8 +183,8 @@ EXERCISES = (
         ),
         hints=(
             "By how much do the two counts of *one* output differ?",
-            "Write the excess over the exact count of one output, and ask when it is one in "
-            "a hundred.",
+            "Divide the excess by the exact count of one output, and ask when the quotient is "
+            "a hundredth.",
         ),
     ),
     Exercise(
@@ -227,42 +232,44 @@ EXERCISES = (
             ),
         ),
         worth_knowing=(
-            "In LoRA the rank is 8 or 16 beside widths of thousands, so the pair is nearly free."
+            "In LoRA the rank is often 8 or 16 and the width is in the thousands, so the pair "
+            "costs next to nothing compared with the layer."
         ),
         hints=(
-            "Each of the two is a linear layer: which are its inputs, which its outputs?",
-            "Set the pair equal to the wide layer, and divide by what both have in common.",
+            "Each of the two is a linear layer: how many inputs has it, and how many outputs?",
+            "Set the pair equal to the wide layer, and divide by the common factors.",
         ),
     ),
     Exercise(
         label="linear-bug",
         questions=(
             Question(
-                asks="the factor by which the figure is too small",
+                asks="the factor by which the number is too small",
                 kind=Whole(),
                 expected=too_small,
                 mistakes=(
                     Mistake(
                         "the sequences",
                         lambda: too_small(claimed=1, right=16),
-                        "The sequences are in the figure already; what does each consist of?",
+                        "The number includes the sequences already; each of them has many tokens.",
                     ),
                     Mistake(
                         "all rows",
                         lambda: too_small(claimed=1),
-                        "Those are all rows; but a part of them is in the figure already.",
+                        "Those are all rows, but the number includes the sequences already.",
                     ),
                     Mistake(
                         "doubled again",
                         lambda: 2 * too_small(),
-                        "The figure begins with a 2, so it counts FLOPs already.",
+                        "The number begins with a 2, so it counts FLOPs already.",
                         Fraction(2),
                     ),
                 ),
             ),
         ),
         worth_knowing=(
-            "The bias is no part of the mistake: by the usual convention it changes nothing."
+            "The bias is no part of the mistake: by the usual convention it does not change the "
+            "FLOPs."
         ),
         hints=(
             "How many rows has the matrix that the layer is applied to?",
@@ -283,30 +290,30 @@ EXERCISES = (
                     Mistake(
                         "no dot product with u",
                         lambda m, n, outputs: outputs * linear(n, m, bias=False).macs,
-                        "The dot product with u is missing, which follows W·v for each output.",
+                        "You left out the dot product with u, which follows W·v for each output.",
                     ),
                     Mistake(
                         "the other order",
                         other_order,
-                        "That is with u first: here W·v comes first, and the rest has m terms.",
+                        "That is with u first; here W·v comes first and leaves m terms.",
                     ),
                     Mistake(
                         "every pair by itself",
                         all_pairs,
-                        "That forms every product of a u and a v by itself; with W·v first, "
-                        "each weight needs one MAC.",
+                        "You formed every product of a u and a v by itself; with W·v first, each "
+                        "weight needs one MAC.",
                     ),
                 ),
                 coincide=(("parameters for operations", "no dot product with u"),),
             ),
         ),
         worth_knowing=(
-            "The order matters: to sum over the longer of the two vectors first leaves fewer "
-            "numbers for the second sum."
+            "The order matters: if you sum over the longer of the two vectors first, fewer numbers "
+            "are left for the second sum."
         ),
         hints=(
             "For one output, W·v is a linear layer: from how many numbers to how many?",
-            "What is left is a dot product of m terms. Then there are the outputs.",
+            "Then comes a dot product of m terms; and all of it for each of the outputs.",
         ),
     ),
     Exercise(
@@ -329,7 +336,7 @@ EXERCISES = (
                     Mistake(
                         "half the width",
                         lambda: widest(1) // 2,
-                        "That is half the width; but the cost grows with the width's square.",
+                        "That is half the width, but the cost grows with the square of the width.",
                     ),
                     mistakes.budget_in_macs(lambda: widest(2, "macs")),
                     mistakes.one_layer(lambda: widest(1)),
