@@ -63,8 +63,10 @@ class Quotation:
         return f"The source notes, section {self.section}: {self.words}"
 
     def _repr_markdown_(self) -> str:
-        original = f'<span lang="zh">{self.original}</span>' if self.english else self.original
-        lines = [line for line in (self.english, original) if line]
+        # a reader of Chinese unfolds the original; many a machine has no letters for it
+        original = f'<span lang="zh">{self.original}</span>'
+        folded = ["<details><summary>in Chinese</summary>", original, "</details>"]
+        lines = [self.english, *folded] if self.english else [self.original]
         body = "\n>\n> ".join(lines)
         return f"> {body}\n>\n> — *the source notes, section {self.section}*"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -167,7 +168,7 @@ def conventions_table(*operations: str) -> Table:
     for name in operations or PRIMITIVES:
         parts.append(_labelled(PRIMITIVES[name]))
         if name == "layer_norm":
-            parts.append(("**layer norm of $n$, no β**", on_symbols(layer_norm, bias=False)))
+            parts.append(("**layer norm of $n$, no $\\beta$**", on_symbols(layer_norm, bias=False)))
     header = ["operation", "multiplications", "additions", "MACs", "other"]
     return Table(header, ([label, *_figures(part.operations)] for label, part in parts))
 
@@ -177,7 +178,23 @@ def _labelled(primitive: Callable[..., Part]) -> tuple[str, Part]:
     sized = {"n", "terms"} & set(inspect.signature(primitive).parameters)
     name = f"{part.name} of $n$" if sized else part.name
     algorithm = (inspect.getdoc(primitive) or "").partition("\n")[0]
-    return f"**{name}**: {algorithm[0].lower()}{algorithm[1:]}", part
+    written = re.sub("``(.+?)``", lambda formula: f"${mathematics(formula[1])}$", algorithm)
+    return f"**{name}**: {written[0].lower()}{written[1:]}", part
+
+
+#: How the signs of a formula in a docstring are written in LaTeX.
+SIGNS = {"·": r"\cdot", "−": "-", "½": r"\tfrac12", "⅙": r"\tfrac16", "γ": r"\gamma", "β": r"\beta"}
+
+
+def mathematics(formula: str) -> str:
+    r"""Write a formula of a docstring in LaTeX.
+
+    >>> mathematics("½ · exp(−x) / √(d_k)")
+    '\\tfrac12 \\cdot \\operatorname{exp}(-x) / \\sqrt{d_k}'
+    """
+    formula = re.sub(r"\b([a-z]{3,})\b", r"\\operatorname{\1}", formula)
+    formula = re.sub(r"√\((\w+)\)", r"\\sqrt{\1}", formula)
+    return "".join(SIGNS.get(sign, sign) for sign in formula)
 
 
 def _figures(operations: OpCount) -> list[str]:

@@ -59,7 +59,7 @@ def dot_product(*terms: Size) -> Part:
 
 @_primitive
 def scatter(*terms: Size) -> Part:
-    """Multiply one number with each of n weights, and add each product to a sum that is under way.
+    """Multiply one number with each of ``n`` weights, and add each product to a sum.
 
     The sums begin at 0, so that every product is added to something.
 
@@ -84,7 +84,7 @@ def bias() -> Part:
 
 @_primitive
 def scaling() -> Part:
-    """Multiply by a constant, such as 1/√d_k, computed beforehand.
+    """Multiply by a constant, such as ``1 / √(d_k)``, computed beforehand.
 
     >>> scaling().operations
     OpCount(multiplications=1)
@@ -115,7 +115,7 @@ def elementwise_product() -> Part:
 
 @_primitive
 def rotary() -> Part:
-    """Turn a pair of numbers: compute x · cos + y · sin for each, with the table made beforehand.
+    """Turn a pair of numbers: compute ``x · cos + y · sin`` for each, with sines from a table.
 
     >>> rotary().operations
     OpCount(multiplications=2, additions=1)
@@ -137,7 +137,7 @@ def softmax(n: Size) -> Part:
 
 @_primitive
 def layer_norm(n: Size, bias: bool = True, weight: bool = True) -> Part:
-    """Subtract the mean, divide by the deviation, scale by γ, shift by β.
+    """Subtract the mean, divide by the deviation, scale by ``γ``, shift by ``β``.
 
     ``bias=False`` leaves out β and ``weight=False`` γ, as in torch.
 
@@ -158,7 +158,7 @@ def layer_norm(n: Size, bias: bool = True, weight: bool = True) -> Part:
 
 @_primitive
 def rms_norm(n: Size, weight: bool = True) -> Part:
-    """Divide by the root of the mean square, scale by γ.
+    """Divide by the root of the mean square, scale by ``γ``.
 
     ``weight=False`` leaves out γ, as in torch.
 
@@ -175,7 +175,7 @@ def rms_norm(n: Size, weight: bool = True) -> Part:
 
 @_primitive
 def gelu() -> Part:
-    """Compute x · (½ · (1 + erf(x · c))), with c = 1/√2.
+    """Compute ``x · (½ · (1 + erf(x · c)))``, with ``c = 1 / √(2)``.
 
     >>> gelu().operations
     OpCount(multiplications=3, additions=1, other={'erfs': 1})
@@ -185,7 +185,7 @@ def gelu() -> Part:
 
 @_primitive
 def gelu_tanh() -> Part:
-    """Compute x · sigmoid(x · (a + b · (x · x))), which is GELU with tanh in place of erf.
+    """Compute ``x · sigmoid(x · (a + b · (x · x)))``, GELU with tanh in place of erf.
 
     >>> gelu_tanh().operations.multiplications, gelu_tanh().operations.additions
     (4, 2)
@@ -196,7 +196,7 @@ def gelu_tanh() -> Part:
 
 @_primitive
 def sigmoid() -> Part:
-    """Compute 1 / (1 + exp(−x)).
+    """Compute ``1 / (1 + exp(−x))``.
 
     >>> sigmoid().operations
     OpCount(additions=1, other={'divisions': 1, 'exponentials': 1})
@@ -206,7 +206,7 @@ def sigmoid() -> Part:
 
 @_primitive
 def silu() -> Part:
-    """Compute x · sigmoid(x), which is also called swish.
+    """Compute ``x · sigmoid(x)``, which is also called swish.
 
     >>> silu().operations.multiplications, silu().operations.additions
     (1, 1)
@@ -216,7 +216,7 @@ def silu() -> Part:
 
 @_primitive
 def hardsigmoid() -> Part:
-    """Keep x + 3 between 0 and 6, and multiply by the constant ⅙.
+    """Keep ``x + 3`` between 0 and 6, and multiply by the constant ``⅙``.
 
     >>> hardsigmoid().operations
     OpCount(multiplications=1, additions=1, other={'comparisons': 2})
@@ -226,7 +226,7 @@ def hardsigmoid() -> Part:
 
 @_primitive
 def hardswish() -> Part:
-    """Compute x · hardsigmoid(x).
+    """Compute ``x · hardsigmoid(x)``.
 
     >>> hardswish().operations
     OpCount(multiplications=2, additions=1, other={'comparisons': 2})
@@ -236,7 +236,7 @@ def hardswish() -> Part:
 
 @_primitive
 def tanh() -> Part:
-    """Compute (e − 1) / (e + 1), with e = exp(2 · x).
+    """Compute ``(e − 1) / (e + 1)``, with ``e = exp(2 · x)``.
 
     >>> tanh().operations.multiplications, tanh().operations.additions
     (1, 2)
@@ -247,7 +247,7 @@ def tanh() -> Part:
 
 @_primitive
 def batch_norm() -> Part:
-    """At inference: compute x · s + t, with s and t folded beforehand.
+    """At inference: compute ``x · s + t``, with ``s`` and ``t`` folded beforehand.
 
     >>> batch_norm().operations
     OpCount(multiplications=1, additions=1)
@@ -257,7 +257,7 @@ def batch_norm() -> Part:
 
 @_primitive
 def relu() -> Part:
-    """Keep the larger of x and 0.
+    """Keep the larger of ``x`` and 0.
 
     >>> relu().operations
     OpCount(other={'comparisons': 1})
@@ -267,7 +267,7 @@ def relu() -> Part:
 
 @_primitive
 def leaky_relu() -> Part:
-    """Keep the larger of x and the constant 0.01 · x.
+    """Keep the larger of ``x`` and ``0.01 · x``.
 
     >>> leaky_relu().operations
     OpCount(multiplications=1, other={'comparisons': 1})
@@ -277,7 +277,7 @@ def leaky_relu() -> Part:
 
 @_primitive
 def relu6() -> Part:
-    """Keep x between 0 and 6.
+    """Keep ``x`` between 0 and 6.
 
     >>> relu6().operations
     OpCount(other={'comparisons': 2})
@@ -287,7 +287,7 @@ def relu6() -> Part:
 
 @_primitive
 def max_pool(n: Size) -> Part:
-    """Keep the largest of n cells.
+    """Keep the largest of ``n`` cells.
 
     >>> max_pool(9).operations
     OpCount(other={'comparisons': 8})
@@ -298,7 +298,7 @@ def max_pool(n: Size) -> Part:
 
 @_primitive
 def average_pool(n: Size) -> Part:
-    """Take the mean of n cells.
+    """Take the mean of ``n`` cells.
 
     >>> average_pool(9).operations
     OpCount(additions=8, other={'divisions': 1})

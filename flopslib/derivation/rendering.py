@@ -107,6 +107,30 @@ def text(value: Any) -> str:
     return f"about 2^{value.bit_length() - 1}" if value >= HUGE else f"{value:,}"
 
 
+#: How many zeros a letter before a unit stands for.
+_LETTERS = {"k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
+
+
+def short(value: int) -> str:
+    """Write a number as one says it: to three digits, with a letter for the zeros.
+
+    >>> short(14630806093824), short(86567656), short(9408)
+    ('14.6\xa0T', '86.6\xa0M', '9,408')
+    >>> short(314 * 10**21)
+    '3.14·10²³'
+    """
+    if value < 10_000:
+        return text(value)
+    for letter, zeros in _LETTERS.items():
+        for decimals in (2, 1, 0):
+            # rounded exactly: a float has 53 bits
+            scaled = (2 * value * 10**decimals + 10**zeros) // (2 * 10**zeros)
+            if scaled < 1000:
+                return f"{scaled / 10**decimals:.{decimals}f}\N{NO-BREAK SPACE}{letter}"
+    mantissa, _, power = f"{value:.2e}".partition("e+")
+    return f"{mantissa}·10{power.translate(str.maketrans('0123456789', '⁰¹²³⁴⁵⁶⁷⁸⁹'))}"
+
+
 def latex(value: Any, *, as_sum: bool = False) -> str:
     r"""Write a value as LaTeX: thousands apart, an expression in the order of the notation.
 
@@ -181,12 +205,21 @@ def _in_order(expression: Any) -> tuple[Any, dict[Any, str], dict[Any, str]]:
     return expression.xreplace(places), latex_names, text_names
 
 
+def _begin_with_a_plus(terms: list[Any]) -> list[Any]:
+    """Put the first term that is added before those that are subtracted."""
+    first = next((term for term in terms if not term.could_extract_minus_sign()), terms[0])
+    return [first, *(term for term in terms if term is not first)]
+
+
 def _expression_latex(expression: Any) -> str:
     from sympy.printing.latex import LatexPrinter
 
     ordered, names, _ = _in_order(expression)
 
     class Printer(LatexPrinter):  # type: ignore[misc]
+        def _as_ordered_terms(self, expr: Any, order: Any = None) -> list[Any]:
+            return _begin_with_a_plus(super()._as_ordered_terms(expr, order=order))
+
         def _print_Integer(self, number: Any) -> str:  # noqa: N802
             return latex(int(number))
 
@@ -199,6 +232,9 @@ def _expression_text(expression: Any) -> str:
     ordered, _, names = _in_order(simplest(expression))
 
     class Printer(StrPrinter):  # type: ignore[misc]
+        def _as_ordered_terms(self, expr: Any, order: Any = None) -> list[Any]:
+            return _begin_with_a_plus(super()._as_ordered_terms(expr, order=order))
+
         def _print_Symbol(self, symbol: Any) -> str:  # noqa: N802
             return names.get(symbol, str(symbol))
 
@@ -382,7 +418,7 @@ def derivation_latex(derivation: WrittenDerivation) -> str:
     without = [line for step in apart for line in _record_lines(step)]
     lines = [_heading("FLOPs of one output × outputs"), *steps]
     if without:
-        lines += [_heading("what FLOPs leave out: one output × outputs"), *without]
+        lines += [_heading("not in FLOPs: one output × outputs"), *without]
     lines += [_heading("together"), *_sum_lines(derivation.total)]
     return _listed(lines)
 

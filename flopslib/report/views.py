@@ -12,7 +12,7 @@ from typing import Any
 
 from flopslib.derivation.derivation import Derivation
 from flopslib.derivation.opcount import OTHER_KINDS
-from flopslib.derivation.rendering import record_text, text
+from flopslib.derivation.rendering import record_text, short, text
 from flopslib.derivation.steps import Step
 from flopslib.layers.layer import Layer, Node, Shape
 from flopslib.report.rows import Group, Measured, Row, check_depth
@@ -126,11 +126,21 @@ class ReportTable:
 
     @property
     def total(self) -> list[str]:
-        """The last row."""
+        """The row below the layers."""
         of = self.report
-        share = share_text(of.macs, of.macs)
-        figures = (text(of.macs), share, text(of.parameters), "", text(of.flops))
-        return ["total", "", shape_text(of.output_shape), *figures, text(of.exact_flops)]
+        return self._sums("total", shape_text(of.output_shape), share_text(of.macs, of.macs), text)
+
+    @property
+    def rounded(self) -> list[str]:
+        """The total as one says it; nothing where that is no shorter."""
+        row = self._sums("rounded", "", "", short)
+        sums = (self.report.macs, self.report.parameters, self.report.exact_flops)
+        return row if any(short(number) != text(number) for number in sums) else []
+
+    def _sums(self, name: str, shape: str, share: str, written: Callable[[int], str]) -> list[str]:
+        of = self.report
+        macs, owned, *flops = map(written, (of.macs, of.parameters, of.flops, of.exact_flops))
+        return [name, "", shape, macs, share, owned, "", *flops]
 
     @property
     def notes(self) -> list[str]:
@@ -146,31 +156,32 @@ class ReportTable:
         return [first, *(f"{said}." for said in self.report.assumptions)]
 
     def markdown(self) -> str:
-        """Return the table as Markdown, the total in bold."""
+        """Return the table as Markdown, its sums in bold."""
         rules = ["---:" if figures else "---" for figures in COLUMNS.values()]
-        bold = [f"**{cell}**" if cell else "" for cell in self.total]
-        lines = [self.header, rules, *self.rows, bold]
+        sums = [row for row in (self.total, self.rounded) if row]
+        bold = ([f"**{cell}**" if cell else "" for cell in row] for row in sums)
+        lines = [self.header, rules, *self.rows, *bold]
         table = "\n".join(f"| {' | '.join(map(_escaped, line))} |" for line in lines)
         return "\n\n".join([table, *self.notes])
 
     def __repr__(self) -> str:
-        lines = [self.header, *self.rows, self.total]
-        aligned = aligned_lines(lines, list(COLUMNS.values()))
+        sums = [row for row in (self.total, self.rounded) if row]
+        aligned = aligned_lines([self.header, *self.rows, *sums], list(COLUMNS.values()))
         rule = "─" * max(map(len, aligned))
-        return "\n".join(
-            [aligned[0], rule, *aligned[1:-1], rule, aligned[-1], *self.notes]
-        ).replace(SPACE, " ")
+        layers, below = aligned[1 : -len(sums)], aligned[-len(sums) :]
+        lines = [aligned[0], rule, *layers, rule, *below, *self.notes]
+        return "\n".join(lines).replace(SPACE, " ")
 
     def _repr_html_(self) -> str:
-        # the type stands below the layer, and one output × outputs below the MACs
-        layer, _, output, macs, share, owned, worked, *figures = map(html.escape, self.header)
-        names = [layer, output, _over(macs, worked), share, owned, *figures]
+        # in two lines: layer and type, MACs and one output × outputs, FLOPs and exact FLOPs
+        layer, _, output, macs, share, owned, worked, *flops = map(html.escape, self.header)
+        names = [layer, output, _over(macs, worked), share, owned, _over(*flops)]
         head = "".join(f'<th scope="col">{name}</th>' for name in names)
         body = "\n".join(
             _html_row(row, entry.macs / max(self.report.macs, 1), _title(entry))
             for row, entry in zip(self.rows, self.entries, strict=True)
         )
-        foot = _html_row(self.total, 0, "")
+        foot = "".join(_html_row(row, 0, "") for row in (self.total, self.rounded) if row)
         notes = "".join(f'<p class="report-note">{html.escape(note)}</p>' for note in self.notes)
         return (
             f'<div class="report" tabindex="0" role="group" aria-label="layers and their cost">'
@@ -212,11 +223,12 @@ BAR = (
 
 
 def _html_row(cells: list[str], share: float, title: str) -> str:
-    name, kind, output, macs, part, owned, worked, *figures = map(html.escape, cells)
+    name, kind, output, macs, part, owned, worked, *flops = map(html.escape, cells)
     hover = f' title="{html.escape(title)}"' if title else ""
     bar = f' style="{BAR.format(share=share)}"' if share else ""
     layer = _over(name, kind) if kind != name else name
-    numbers = "".join(f'<td class="number">{figure}</td>' for figure in (owned, *figures))
+    both = _over(*flops) if flops != ["0", "0"] else "0"
+    numbers = "".join(f'<td class="number">{figure}</td>' for figure in (owned, both))
     return (
         f'<tr{hover}><th scope="row">{layer}</th><td>{output}</td>'
         f'<td class="number">{_over(macs, worked)}</td><td class="number"{bar}>{part}</td>'

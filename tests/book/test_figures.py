@@ -499,7 +499,7 @@ def test_the_conventions_table_has_the_rows_of_the_convention():
     # n subtractions and n - 1 sums; mean, centring, variance, epsilon and shift
     assert plain["softmax of $n$"][1] == "2 n - 1"
     assert plain["layer norm of $n$"][:2] == ["2 n", "4 n - 1"]
-    assert plain["layer norm of $n$, no β"][1] == "3 n - 1"
+    assert plain["layer norm of $n$, no $\\beta$"][1] == "3 n - 1"
     assert plain["GELU"] == ["3", "1", "–", "1 erf"]
     assert plain["dot product of $n$"][:3] == ["n", "n - 1", "n"]
     assert plain["ReLU6"][3] == "2 comparisons"
@@ -525,7 +525,7 @@ def test_a_part_of_the_conventions_table():
     assert [row[0].split("**")[1] for row in part] == [
         "SiLU",
         "layer norm of $n$",
-        "layer norm of $n$, no β",
+        "layer norm of $n$, no $\\beta$",
     ]
     assert all(whole[row[0]] == row for row in part)
     with pytest.raises(KeyError):

@@ -461,7 +461,7 @@ def test_the_files_are_on_the_pages_that_need_them_and_on_no_other():
             having[mark] += mark in text
             for file in files:
                 assert (f"_static/{file}" in text) == (mark in text), path
-    assert having == {'<div class="lab"': 8, '<div class="explorer"': 1}
+    assert having == {'<div class="lab"': 9, '<div class="explorer"': 1}
 
 
 def labs_of_the_pages():

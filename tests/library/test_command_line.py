@@ -33,7 +33,9 @@ def run(capsys):
 def test_count_in_a_pipe(run):
     status, out, err = run("count", "resnet18", "--input", "1,3,224,224")
     assert (status, err) == (0, "")
-    assert "1,814,073,344" in out.splitlines()[-2]
+    total, rounded, _ = out.splitlines()[-3:]
+    assert "1,814,073,344" in total
+    assert rounded.split() == ["rounded", "1.81", "G", "11.7", "M", "3.63", "G", "3.63", "G"]
     assert "layer4.1" in out
     assert run("count", "resnet18") == (0, out, "")
     for written in ("(1x3x224x224)", "(1, 3, 224, 224,)", "[1, 3, 224, 224]", "1×3×224×224"):
@@ -41,7 +43,7 @@ def test_count_in_a_pipe(run):
 
 
 def test_count_to_a_depth(run):
-    assert len(run("count", "resnet18", "--depth", "0")[1].splitlines()) == 6
+    assert len(run("count", "resnet18", "--depth", "0")[1].splitlines()) == 7
     assert "layer1.0.conv1" in run("count", "resnet18", "--all")[1]
     assert "layer1.0" not in run("count", "resnet18", "--depth", "1")[1]
     assert (

@@ -17,6 +17,7 @@ from jsonschema import Draft202012Validator
 
 from flopslib import Report, count, linear, models
 from flopslib.derivation.opcount import OTHER_KINDS
+from flopslib.derivation.rendering import short
 from flopslib.layers import (
     Conv2d,
     Flatten,
@@ -261,8 +262,8 @@ def test_as_html(report):
     shown = "|".join(rows[0]).split("|")
     assert sorted(shown) == sorted(name for name in report.table().header if name != "type")
     assert rows[0][2] == "MACs|one output × outputs"
-    assert rows[1] == ["conv|Conv2d", "1×2×2×2", "72|9 × 8", "75.0\xa0%", "20", "144", "144"]
-    assert rows[-1] == ["total", "1×3", "96", "100.0\xa0%", "44", "192", "197"]
+    assert rows[1] == ["conv|Conv2d", "1×2×2×2", "72|9 × 8", "75.0\xa0%", "20", "144|144"]
+    assert rows[-1] == ["total", "1×3", "96", "100.0\xa0%", "44", "192|197"]
     bars = [cell["style"] for cell in page.select("tbody td[style]")]
     assert "75.00%" in bars[0]
     assert "25.00%" in bars[1]
@@ -270,6 +271,41 @@ def test_as_html(report):
     hovers = [row["title"] for row in page.select("tr[title]")]
     assert hovers[0] == "(9 multiplications, 9 additions) × 8 output pixels"
     assert "http" not in report._repr_html_()
+
+
+@pytest.mark.parametrize(
+    ("width", "rounded"),
+    [(70, []), (100, ["10.0\xa0k", "10.1\xa0k"]), (4096, ["16.8\xa0M", "16.8\xa0M"])],
+)
+def test_long_sums_are_rounded_below(width, rounded):
+    table = count(Linear(width, width), (1, width)).table()
+    assert [table.rounded[at] for at in (3, 5)] == rounded if rounded else table.rounded == []
+    assert table.markdown().count("**rounded**") == bool(rounded)
+    lines = [line.split()[0] for line in repr(table).splitlines()[-3:-1]]
+    assert (lines == ["total", "rounded"]) == bool(rounded)
+    page = BeautifulSoup(table._repr_html_(), "html.parser")
+    assert len(page.select("tfoot tr")) == 1 + bool(rounded)
+    assert count(Linear(width, width), (1, width)).csv().count("\n") == 2
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        (9_999, "9,999"),
+        (10_000, "10.0\xa0k"),
+        (99_949, "99.9\xa0k"),
+        (99_950, "100\xa0k"),
+        (999_499, "999\xa0k"),
+        (999_500, "1.00\xa0M"),
+        (4_089_184_256, "4.09\xa0G"),
+        # more digits than a float has
+        (10**18 - 5 * 10**14 - 1, "999\xa0P"),
+        (10**18 - 5 * 10**14, "1.00\xa0E"),
+        (314 * 10**21, "3.14·10²³"),
+    ],
+)
+def test_short_numbers(value, written):
+    assert short(value) == written
 
 
 def test_html_is_escaped():
