@@ -133,16 +133,16 @@ TABLE = (
 
 
 def short(value: float, digits: int = 3) -> str:
-    """Write a figure as people quote it; a power of ten has so many digits before it.
+    """Write a count as people quote it; a power of ten has so many digits before it.
 
     >>> short(1_814_073_344), short(3e8), short(3.14e23), short(3.14159e23, 4)
-    ('1.814 G', '300 M', '3.14·10²³', '3.142·10²³')
+    ('1.814\\xa0G', '300\\xa0M', '3.14·10²³', '3.142·10²³')
     """
     if value >= ASTRONOMIC:
         mantissa, exponent = f"{value:.{digits}g}".split("e+")
         return f"{mantissa}·10{exponent.translate(str.maketrans(string.digits, '⁰¹²³⁴⁵⁶⁷⁸⁹'))}"
     unit, size = ("G", 1e9) if value >= 1e9 else ("M", 1e6)
-    return f"{value / size:.4g} {unit}"
+    return f"{value / size:.4g}\N{NO-BREAK SPACE}{unit}"
 
 
 def _digits(value: int) -> str:

@@ -168,9 +168,9 @@ def ffn_lines(d_model: int, d_ff: int) -> Picture:
         axes.text(11.5, 0.3, f"{data['second']} products", ha="center", va="center", color=BLUE)
         return finished(
             figure,
-            caption=f"One position on its way through a feed-forward network that widens "
+            caption=f"One token on its way through a feed-forward network that widens "
             f"{data['in']} numbers to {data['hidden']} and narrows them again. A dot is a number, "
-            f"a line a multiplication by a weight: as many on the way out as on the way in.",
+            f"a line a multiplication by a weight. Both layers have equally many.",
             alt=f"Three columns of {data['in']}, {data['hidden']} and {data['out']} dots. Every "
             f"dot is joined to every dot of the next column: {data['first']} lines, then "
             f"{data['second']}.",
@@ -195,13 +195,13 @@ def gelu_share(widths: Sequence[int]) -> Picture:
     first, last = (f"{data['percent'][at]:.2g} %" for at in (0, -1))
     with canvas(5, 3) as (figure, axes):
         axes.loglog(data["widths"], data["percent"], color=FFN, marker="o", markersize=5)
-        axes.set_xlabel("d, width of a position")
-        axes.set_title("GELU's part of the multiplications and additions, %")
-        plain_ticks(axes, data["widths"])
+        axes.set_xlabel("d, width of a token")
+        axes.set_title("GELU's share of the exact FLOPs, %")
+        plain_ticks(axes, data["widths"], lambda n: f"{n:,}")
         axes.set_yticks([10, 1, 0.1, 0.01], ["10", "1", "0.1", "0.01"])
         return finished(
             figure,
-            caption="Doubling the width nearly halves GELU's part: its cost grows with d, that of "
+            caption="Doubling the width nearly halves GELU's share: its cost grows with d, that of "
             "the two linear layers with d².",
             alt=f"A falling straight line on logarithmic axes, from {first} at d = {widths[0]} "
             f"to {last} at d = {widths[-1]:,}.",

@@ -11,7 +11,7 @@ from flopslib.loops.primitives import elementwise_product, gelu, gelu_tanh, silu
 
 @loop()
 def feed_forward(x: Any, w_1: Any, b_1: Any, w_2: Any, b_2: Any, *, tanh_gelu: bool = False) -> Any:
-    """Widen every position, bend every number, and narrow the position again."""
+    """Widen every token, apply GELU, and narrow the token again."""
     bend = gelu_tanh if tanh_gelu else gelu
     y = []
     for tokens in x:

@@ -56,7 +56,7 @@ def test_published_figures_are_ours_at_their_digits():
 def test_the_cells():
     rows = {row[0]: row for row in model_table().rows}
     assert rows["ResNet-18"][1:] == [
-        "1.8 G, MACs", "1.814 G {cite}`torchvision`", "1,814,073,344", "3,628,146,688",
+        "1.8\xa0G, MACs", "1.814\xa0G {cite}`torchvision`", "1,814,073,344", "3,628,146,688",
     ]  # fmt: skip
     assert rows["GPT-3, training"][4] == "3.229·10²³"
     left = {row[0]: row for row in remainder_table().rows}

@@ -90,10 +90,10 @@ def with_experts(used: int = 2, *, router: bool = True) -> Fraction:
     return Fraction(used * one.flops + chooses, one.flops)
 
 
-def owned_by_experts(owned: int = 8) -> Fraction:
+def held_by_experts(held: int = 8) -> Fraction:
     """The weights of so many experts and their router, as a ratio of one network's."""
     one = parameters(feed_forward, 1, 4096, bias=False)
-    return Fraction(owned * one + parameters(linear, 4096, 8, bias=False), one)
+    return Fraction(held * one + parameters(linear, 4096, 8, bias=False), one)
 
 
 def widest(
@@ -136,7 +136,7 @@ EXERCISES = (
                     Mistake(
                         "one of two layers",
                         lambda: linear(2000, 8000).flops,
-                        "That is one of the two layers; the second leads back to the width.",
+                        "That is one of the two layers. The second leads back to the width.",
                     ),
                     Mistake(
                         "not widened",
@@ -146,25 +146,25 @@ EXERCISES = (
                     Mistake(
                         "attention as well",
                         head_with_attention,
-                        "That is a whole layer, attention included; the question asks for the "
+                        "That is a whole layer, attention included. The question asks for the "
                         "feed-forward network alone.",
                     ),
                     Mistake(
                         "one number",
                         lambda: linear(2000, 1).flops,
-                        "That is a single number of the hidden ones.",
+                        "That is a single one of the hidden numbers.",
                     ),
                 ),
                 coincide=(("MACs for FLOPs", "parameters for operations", "one of two layers"),),
             ),
         ),
         worth_knowing=(
-            "Sixteen squares of the width: the attention beside it, with its eight, is half of "
-            "that as long as the text is short."
+            "This is 16d². The attention of the same layer has 8d², half as much, as long as the "
+            "sequence is short."
         ),
         hints=(
             "How wide is the usual network inside, and how many weights has each layer of it?",
-            "Two FLOPs for each weight; the square of two thousand is done in the head.",
+            "There are two FLOPs for each weight. You can square two thousand in your head.",
         ),
     ),
     Exercise(
@@ -178,17 +178,18 @@ EXERCISES = (
                     Mistake(
                         "both doubled",
                         lambda: grows(d_model=1024, d_ff=4096),
-                        "That is so if the inner width grows along; here it stays.",
+                        "That would be right if the inner width grew as well. Here it stays.",
                     ),
                     Mistake(
                         "one of two layers",
                         grows_in_one_layer,
-                        "You let one of the two layers grow; d is a side of both.",
+                        "You let one of the two layers grow, but d is a side of both.",
                     ),
                     Mistake(
                         "nothing",
                         grows,
-                        "Each hidden number is a dot product of d terms: how many has it now?",
+                        "Each hidden number is a dot product of d terms. How many terms has it "
+                        "now?",
                     ),
                 ),
             ),
@@ -200,12 +201,14 @@ EXERCISES = (
                     Mistake(
                         "both doubled",
                         lambda: grows(d_model=1024, d_ff=4096),
-                        "That is so if the width of the model grows along; here it stays.",
+                        "That would be right if the width of the model grew as well. Here it "
+                        "stays.",
                     ),
                     Mistake(
                         "one of two layers",
                         grows_in_one_layer,
-                        "You let one of the two layers grow; the inner width is a side of both.",
+                        "You let one of the two layers grow, but the inner width is a side of "
+                        "both.",
                     ),
                     Mistake(
                         "nothing",
@@ -222,17 +225,18 @@ EXERCISES = (
                     Mistake(
                         "the inner width",
                         lambda: "d_ff",
-                        "The hidden numbers are gone after the second layer: what leaves it?",
+                        "The hidden numbers are gone after the second layer. How wide is its "
+                        "output?",
                     ),
                 ),
             ),
         ),
         worth_knowing=(
-            "So the inner width is the knob that a designer may turn alone: no other layer notices."
+            "So a designer may change the inner width without touching any other layer."
         ),
         hints=(
-            "Write the cost as a product: which letters stand in it, and to which power?",
-            "Compare the shapes that go in and come out.",
+            "Write the cost as a product. Which letters does it contain, and to which power?",
+            "Compare the shapes of the input and the output.",
         ),
     ),
     Exercise(
@@ -246,12 +250,13 @@ EXERCISES = (
                     Mistake(
                         "two matrices",
                         lambda: equal_weights(matrices=2),
-                        "That is the usual inner width, for two matrices; a gate needs a third.",
+                        "That is the usual inner width, for two matrices. A gate needs a third "
+                        "one.",
                     ),
                     Mistake(
                         "four matrices",
                         lambda: equal_weights(matrices=4),
-                        "You counted four matrices: two lead in, but only one leads out.",
+                        "You counted four matrices. Two widen the token, but only one narrows it.",
                     ),
                     Mistake(
                         "FLOPs for weights",
@@ -270,8 +275,8 @@ EXERCISES = (
                     Mistake(
                         "products of the gate",
                         lambda: gate_costs_more(products=True),
-                        "By the usual convention the products of the gate are no MACs, and so "
-                        "no FLOPs either.",
+                        "By the usual convention the products of the gate are not MACs, and so "
+                        "not FLOPs either.",
                     ),
                     Mistake(
                         "two of three matrices",
@@ -288,11 +293,12 @@ EXERCISES = (
             ),
         ),
         worth_knowing=(
-            "Two thirds of 4d is no whole number here, and rounding it up to a multiple of 256 "
-            "is all that makes LLaMA's network dearer."
+            "Two thirds of 4d is not a whole number here, and LLaMA rounds it up to a multiple of "
+            "256. Only because of that does its network cost more."
         ),
         hints=(
-            "How many matrices are there, and how many weights has each, with an inner width x?",
+            "How many matrices are there, and how many weights does each have for an inner width "
+            "x?",
             "Set that equal to the weights of the usual network, and solve for x.",
             "Without biases a token costs two FLOPs for each weight.",
         ),
@@ -308,28 +314,30 @@ EXERCISES = (
                     Mistake(
                         "FLOPs for MACs",
                         lambda: 2 * calculated_with(),
-                        "Each weight costs two FLOPs: halve the figure before you divide.",
+                        "Each weight costs two FLOPs, so halve the printed number before you "
+                        "divide.",
                         Fraction(2),
                     ),
                     Mistake(
                         "a gate",
                         lambda: calculated_with(3),
-                        "That would be so for a network of three matrices; this one has no gate.",
+                        "That would be right for a network of three matrices. This one has no "
+                        "gate.",
                     ),
                     Mistake(
                         "what it was asked for",
                         lambda: 11008,
-                        "With the width that it was asked for, it would print less.",
+                        "With the width that it was given, it would have printed less.",
                     ),
                     Mistake(
                         "the width of the model",
                         lambda: calculated_with(8),
-                        "That is the width of the model: divide by it, and what is left?",
+                        "That is the width of the model. Divide by it to find the other width.",
                     ),
                 ),
             ),
             Question(
-                asks="by what factor it is too high",
+                asks="by which factor it is too high",
                 kind=Ratio(),
                 expected=too_high,
                 mistakes=(
@@ -337,23 +345,23 @@ EXERCISES = (
                     Mistake(
                         "the excess",
                         lambda: too_high() - 1,
-                        "That is what it has too much; the question asks for the quotient.",
+                        "That is the excess. The question asks for the quotient.",
                     ),
                     Mistake(
                         "FLOPs by MACs",
                         lambda: 2 * too_high(),
-                        "You divided its FLOPs by MACs.",
+                        "You divided FLOPs by MACs.",
                         Fraction(2),
                     ),
                 ),
             ),
         ),
         worth_knowing=(
-            "A setting that a program accepts and does not use is found in this way alone: by "
-            "asking for which sizes the figure would be right."
+            "A program that accepts a setting and does not use it gives no warning. You find it by "
+            "asking for which sizes its result would be right."
         ),
         hints=(
-            "For which inner width would the figure be right?",
+            "For which inner width would the printed number be right?",
             "Divide it by two FLOPs, by two matrices, and by the width of the model.",
         ),
     ),
@@ -368,52 +376,57 @@ EXERCISES = (
                     Mistake(
                         "all experts",
                         lambda: with_experts(8),
-                        "A token goes through two of them; the others are not computed for it.",
+                        "A token goes through two of the networks. The others are not computed for "
+                        "it.",
                     ),
                     Mistake(
                         "one expert",
                         lambda: with_experts(1),
-                        "A token goes through two of them, not one.",
+                        "A token goes through two of the networks, not one.",
                     ),
                     Mistake(
                         "a share of the eight",
                         lambda: with_experts() / 8,
-                        "That is the ratio to all eight; compare with one network.",
+                        "That is the ratio to all eight networks. Compare with one network.",
                     ),
                 ),
             ),
             Question(
                 asks="the weights as a ratio",
                 kind=Ratio(),
-                expected=owned_by_experts,
+                expected=held_by_experts,
                 mistakes=(
                     Mistake(
                         "those in use",
-                        lambda: owned_by_experts(2),
-                        "Those are the weights that one token uses; all eight are owned, and "
-                        "other tokens use the others.",
+                        lambda: held_by_experts(2),
+                        "Those are the weights that one token uses. The model has all eight "
+                        "networks, and other tokens use the others.",
                     ),
                     Mistake(
                         "against those in use",
-                        lambda: owned_by_experts() / with_experts(),
-                        "That is what is owned against what is used; compare with one network.",
+                        lambda: held_by_experts() / with_experts(),
+                        "That compares all weights with those that one token uses. Compare with "
+                        "one "
+                        "network.",
                     ),
                     Mistake(
                         "one expert",
-                        lambda: owned_by_experts(1),
-                        "That is one network and the layer that chooses.",
+                        lambda: held_by_experts(1),
+                        "That is one network and the layer that chooses. There are eight networks.",
                     ),
                 ),
             ),
         ),
         worth_knowing=(
-            "That is the point of it: what a model can know grows with its weights, what a "
-            "token costs does not. But all of the weights have to be held in memory."
+            "This is why such models are built: the knowledge of a model grows with its weights, "
+            "and the cost of a token does not. But all weights have to be held in memory."
         ),
         hints=(
             "Which networks are computed for one token?",
             "Which of them have to be there, because some token may need them?",
-            "The layer that chooses has only eight outputs: what does it weigh beside a network?",
+            "The layer that chooses has only eight outputs. How many weights is that, compared "
+            "with "
+            "one network?",
         ),
     ),
     Exercise(
@@ -445,19 +458,18 @@ EXERCISES = (
                     Mistake(
                         "not rounded up",
                         lambda: widest("gated", rounds="no"),
-                        "You left the inner width as it was; it is rounded up to a multiple of "
-                        "256.",
+                        "You did not round the inner width. It is rounded up to a multiple of 256.",
                     ),
                     Mistake(
                         "rounded down",
                         lambda: widest("gated", rounds="down"),
-                        "You rounded the inner width down; it is rounded up.",
+                        "You rounded the inner width down. It is rounded up.",
                     ),
                     Mistake(
                         "as wide as the usual one",
                         lambda: widest("gated", rounds="usual"),
-                        "You took four times the width inside; a gated network of that inner "
-                        "width has half as many weights again.",
+                        "You took four times the width inside. A gated network of that inner "
+                        "width has 1.5 times as many weights.",
                     ),
                 ),
                 coincide=(("over the budget", "not rounded up", "rounded down"),),
@@ -470,20 +482,21 @@ EXERCISES = (
                     Mistake(
                         "the gated one",
                         lambda: "gated",
-                        "Rounding up makes the gated network the dearer one at most widths.",
+                        "Rounding up makes the gated network cost more at most widths.",
                     ),
                 ),
             ),
         ),
         worth_knowing=(
             "Two designs that cost the same on paper can differ by a whole step once sizes are "
-            "rounded to what the hardware likes."
+            "rounded to multiples that suit the hardware."
         ),
         hints=(
             "What does one token cost in one network of each design, as a multiple of d²?",
-            "Divide the budget by the layers, and take the root; then go down to a multiple.",
-            "For the gated one, compute the rounded inner width at that d, and see whether it "
-            "is still within the budget.",
+            "Divide the budget by the number of layers, and solve for d. Then round down to a "
+            "multiple.",
+            "For the gated design, compute the rounded inner width at that d. Is the cost still "
+            "within the budget?",
         ),
     ),
 )
