@@ -89,10 +89,10 @@ def gather_scatter(size: int, kernel: int, stride: int) -> Picture:
         arriving = data["arriving"]
         return finished(
             figure,
-            caption=f"A line is one product of a number and a weight: {kernel} to a window, "
+            caption=f"Each line is one product of a pixel and a weight: {kernel} for a window, "
             f"{data['scattered']} in all. Turn the convolution upside down, and the same lines "
             "are a transposed convolution. The numbers say how many products arrive; where more "
-            "than one does, they are summed (orange).",
+            "than one does, they are added (orange).",
             alt=f"Left, {wide} cells above {size}; {kernel} lines run down to each of the {size}. "
             f"Right, {size} cells above {wide}, and the same {len(data['lines'])} lines run down "
             f"from the {size}. On the {wide} arrive {', '.join(map(str, arriving['wide']))}.",
@@ -175,15 +175,15 @@ def painted_windows(side: int, kernel: int, stride: int = 1, padding: int = 0) -
         crop = ""
         if padding:
             crop = (
-                f" A padding of {padding} crops the dotted border away, and with it "
-                f"{data['products'] - data['kept']} products that were formed."
+                f" A padding of {padding} removes the dotted border, and with it "
+                f"{data['products'] - data['kept']} products that were computed."
             )
         return finished(
             figure,
-            caption=f"Each of the {side**2} pixels is painted, times {kernel**2} weights, over a "
-            f"window of {kernel}×{kernel} sums, and the windows are {stride} apart. A letter is "
-            f"one product. Where windows overlap (orange), up to {most} products meet in one "
-            f"sum.{crop}",
+            caption=f"Each of the {side**2} pixels is multiplied by {kernel**2} weights, and the "
+            f"products are added to a window of {kernel}×{kernel} sums; the windows are {stride} "
+            f"apart. A letter is one product. Where windows overlap (orange), up to {most} "
+            f"products are added in one sum.{crop}",
             alt=f"A grid of {side} by {side} letters, and one of {whole} by {whole} sums: "
             + "; ".join(", ".join(row) for row in landed)
             + ".",
@@ -236,14 +236,14 @@ def scatter_growth(strides: Sequence[int], *, channels: int, kernel: int, side: 
     """Draw how the stride moves the wrong count and leaves the right one alone."""
     data = scatter_growth_data(strides, channels=channels, kernel=kernel, side=side)
     with canvas(5.4, 3.3) as (figure, axes):
-        for name, style, said in (
-            ("by_output", "--", "by output pixels: wrong"),
-            ("by_input", "-", "by input pixels: right"),
+        for name, style, colour, said in (
+            ("by_output", "--", QUIET, "by output pixels: wrong"),
+            ("by_input", "-", INK, "by input pixels: right"),
         ):
             macs = [n / 1e6 for n in data[name]]
-            axes.plot(strides, macs, style, color=BLUE, marker="o", markersize=5)
+            axes.plot(strides, macs, style, color=colour, marker="o", markersize=5)
             axes.annotate(said, (strides[-1], macs[-1]), xytext=(-12, 8), ha="right",
-                          textcoords="offset points", color=INK)  # fmt: skip
+                          textcoords="offset points", color=colour)  # fmt: skip
         axes.set_xlabel("S, stride")
         axes.set_title(f"million MACs, {channels} → {channels} channels, {side}×{side} pixels in")
         plain_ticks(axes, strides)
@@ -252,8 +252,8 @@ def scatter_growth(strides: Sequence[int], *, channels: int, kernel: int, side: 
         return finished(
             figure,
             caption=f"A transposed convolution with a {kernel}×{kernel} kernel. A larger stride "
-            "spreads the same products over more outputs, and costs nothing. Whoever counts "
-            f"output pixels is wrong by about the square of the stride, {times:.0f} times at "
+            "spreads the same products over more outputs, and costs nothing more. A count by "
+            f"output pixels is too large by about the square of the stride, {times:.0f} times at "
             f"S = {strides[-1]}.",
             alt=f"A level line, and above it one that rises ever more steeply, from "
             f"{data['by_output'][0] / data['by_input'][0]:.1f} times the level at "
@@ -299,10 +299,10 @@ def gated_weights(d_model: int) -> Picture:
                 _matrix(axes, 0.1 + at * (width + 1), top + 1.9, d_model, width)
         return finished(
             figure,
-            caption=f"All weights of two networks of width {d_model}, a square each. The plain one "
-            f"widens to 4d = {data['plain'][0]}. The gated one has a third matrix, and is cut to "
-            f"8d/3 = {data['gated'][0]} so that it has as many weights, and as many MACs for each "
-            "token.",
+            caption=f"All weights of two networks of width {d_model}, a square for each. The plain "
+            f"network widens a token to 4d = {data['plain'][0]} numbers. The gated network has a "
+            f"third matrix; its inner width is cut to 8d/3 = {data['gated'][0]}, so that it has as "
+            "many weights, and as many MACs for each token.",
             alt=f"Above, 2 grids of {d_model} by {data['plain'][0]} squares; below, 3 grids of "
             f"{d_model} by {data['gated'][0]}: {data['macs']['plain']} squares in either row.",
             data=data,

@@ -182,21 +182,23 @@ def conv_transpose2d(
 
 
 def scattered(kernels: Any, stride: int = 1, dilation: int = 1) -> Any:
-    """Add the products of pixels and kernels up, in one plane that begins at 0.
+    """Add up the products of pixels and kernels in a plane of zeros.
 
     >>> scattered([([[1, 2]], [[3, 4]])], stride=2)
     [[3, 4, 6, 8]]
     """
     cells, kernel = kernels[0]
     sides = ((len(cells), len(kernel)), (len(cells[0]), len(kernel[0])))
-    height, width = ((n - 1) * stride + dilation * (k - 1) + 1 for n, k in sides)
+    ends = ((n - 1) * stride + dilation * (k - 1) for n, k in sides)
+    height, width = (end + 1 for end in ends)
     plane: Any = [[0] * width for _ in range(height)]
     for cells, kernel in kernels:
         for top, row in enumerate(cells):
             for left, pixel in enumerate(row):
                 for i, weights in enumerate(kernel):
                     for j, weight in enumerate(weights):
-                        y, x = top * stride + i * dilation, left * stride + j * dilation
+                        y = top * stride + i * dilation
+                        x = left * stride + j * dilation
                         plane[y][x] = plane[y][x] + term(pixel, weight)
     return plane
 

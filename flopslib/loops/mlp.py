@@ -28,7 +28,8 @@ def gated_feed_forward(
     """Let a gate decide how much of each hidden number passes."""
     y = []
     for tokens in x:
-        gates = [[silu(n) for n in vector] for vector in linear(tokens, w_gate, b_gate)]
+        gates = linear(tokens, w_gate, b_gate)
+        gates = [[silu(number) for number in vector] for vector in gates]
         hidden = linear(tokens, w_up, b_up)
         passed = [
             [elementwise_product(n, g) for n, g in zip(*both, strict=True)]

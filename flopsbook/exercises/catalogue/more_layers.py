@@ -30,7 +30,7 @@ __all__ = ["EXERCISES"]
 
 @cache
 def generator() -> Report:
-    """A generator in the manner of DCGAN, from one pixel to 64×64."""
+    """A generator like that of DCGAN, from one pixel to 64×64."""
     first = ConvTranspose2d(100, 512, 4, bias=False)
     others = [
         ConvTranspose2d(c_in, c_out, 4, stride=2, padding=1, bias=False)
@@ -39,13 +39,13 @@ def generator() -> Report:
     return count(Sequential(first, *others), (1, 100, 1, 1))
 
 
-def dearest(kernel: Any = 4, side: int = 4, figure: str = "macs") -> int:
-    """A dearest layer of the generator: the one from 512 channels of 4×4 pixels to 256."""
+def expensive(kernel: Any = 4, side: int = 4, figure: str = "macs") -> int:
+    """The MACs of its most expensive layers: the one from 512 channels of 4×4 pixels to 256."""
     sizes = (512, 256, kernel, side, 4, 2 * side, 8)
     return int(getattr(conv_transpose2d(*sizes, bias=False), figure))
 
 
-def as_dear() -> int:
+def as_expensive() -> int:
     """How many layers of the generator cost the most."""
     costs = [row.macs for row in generator().rows]
     return costs.count(max(costs))
@@ -96,7 +96,7 @@ def ears(
     return int(sum(getattr(conv1d(*sizes[at]), figure) for at in layers))
 
 
-def dearer_ear() -> str:
+def more_expensive_ear() -> str:
     """Which of the two costs more."""
     return "first" if ears(layers=(0,)) > ears(layers=(1,)) else "second"
 
@@ -151,8 +151,8 @@ def unet_claim() -> int:
     return int(conv2d(1024, 512, 2, 56, 56).macs)
 
 
-def dearer_than_what_follows() -> str:
-    """Whether the layer costs more than the two convolutions behind it."""
+def costs_more_than_the_next() -> str:
+    """Whether the layer costs more than the two convolutions after it."""
     follow = conv2d(1024, 512, 3, 54, 54) + conv2d(512, 512, 3, 52, 52)
     return "true" if unet() > follow.macs else "false"
 
@@ -170,28 +170,28 @@ EXERCISES = (
         label="more-generator",
         questions=(
             Question(
-                asks="the MACs of a dearest layer, to one digit",
+                asks="the MACs of the most expensive layer, to one digit",
                 kind=OneDigit(),
                 expected=lambda: max(row.macs for row in generator().rows),
                 mistakes=(
-                    mistakes.counted_flops(lambda: dearest(figure="flops")),
+                    mistakes.counted_flops(lambda: expensive(figure="flops")),
                     Mistake(
                         "output pixels",
                         by_output_pixels,
                         "You counted a kernel for every *output* pixel; a transposed convolution "
-                        "paints one for every *input* pixel.",
+                        "takes one for every *input* pixel.",
                     ),
-                    mistakes.kernel_not_squared(lambda: dearest(kernel=(4, 1))),
+                    mistakes.kernel_not_squared(lambda: expensive(kernel=(4, 1))),
                     mistakes.counted_parameters(lambda: 512 * 256 * 4 * 4),
                     Mistake(
                         "first layer",
                         lambda: generator().rows[0].macs,
-                        "That is the first layer: it has the most weights but one pixel to read.",
+                        "That is the first layer, which has only one pixel to read.",
                     ),
                     Mistake(
                         "last layer",
                         lambda: generator().rows[-1].macs,
-                        "That is the last layer: it paints the most pixels, but makes only three "
+                        "That is the last layer: it makes the most pixels, but only three "
                         "channels.",
                     ),
                     Mistake(
@@ -206,18 +206,19 @@ EXERCISES = (
             Question(
                 asks="the number of layers that cost as much",
                 kind=Whole(),
-                expected=as_dear,
+                expected=as_expensive,
                 mistakes=(
                     Mistake(
                         "one alone",
                         lambda: 1,
-                        "It is not alone: what becomes of the channels, and of the input's "
-                        "pixels, from a layer to the next?",
+                        "It is not the only one. How do the channels and the pixels of the input "
+                        "change from a layer to the next?",
                     ),
                     Mistake(
                         "all that double",
                         lambda: 4,
-                        "Not all that double the sides: one of them makes only three channels.",
+                        "Not all layers that double the sides: one of them makes only three "
+                        "channels.",
                     ),
                     Mistake(
                         "all",
@@ -228,13 +229,13 @@ EXERCISES = (
             ),
         ),
         worth_knowing=(
-            "Generators are balanced as classifiers are: channels fall as the pixels rise, and "
-            "no layer in the middle is dearer than another."
+            "As in a classifier, no layer in the middle costs more than another: where the pixels "
+            "grow fourfold, the channels are halved on both sides."
         ),
         hints=(
-            "One input pixel is painted over a whole kernel in each output channel.",
-            "Write channels in, channels out, kernel and *input* pixels in a line for each "
-            "layer, and look at the products.",
+            "One input pixel is multiplied by a whole kernel for each output channel.",
+            "Write input channels, output channels, kernel and *input* pixels in a line for each "
+            "layer, and compare the products.",
         ),
     ),
     Exercise(
@@ -248,20 +249,21 @@ EXERCISES = (
                     Mistake(
                         "half the kernel",
                         lambda kernel: kernel // 2,
-                        "That is one too many: try a kernel as wide as the stride, which "
-                        "paints without overlap.",
+                        "That is one too many: try a kernel as wide as the stride, whose windows "
+                        "do not overlap.",
                     ),
                     Mistake(
                         "both sides together",
                         lambda kernel: 2 * even_doubling(kernel),
-                        "That is the padding of both sides together; a layer is told one side's.",
+                        "That is the padding of both sides together; a layer takes that of one "
+                        "side.",
                         Fraction(2),
                     ),
                     Mistake(
                         "stride forgotten",
                         lambda kernel: kernel - 1,
-                        "That is what both sides together crop at a stride of 1, where the side is "
-                        "kept; here it has to double.",
+                        "That is the padding of both sides together at a stride of 1, which keeps "
+                        "the side; here it has to double.",
                     ),
                     Mistake(
                         "none",
@@ -278,19 +280,19 @@ EXERCISES = (
                     Mistake(
                         "odd kernels can",
                         lambda: "yes",
-                        "Write the side of the output down: is it even or odd, if the kernel is "
+                        "Write down the side of the output: is it even or odd, if the kernel is "
                         "odd?",
                     ),
                 ),
             ),
         ),
         worth_knowing=(
-            "A kernel that the stride does not divide paints some places more often than their "
-            "neighbours, which shows as a chequered pattern in the picture."
+            "If the stride does not divide the kernel, some places receive more products than "
+            "their neighbours, and the image can show a chequered pattern."
         ),
         hints=(
             "The windows begin at the places 0, 2, 4 and so on. Where does the last one end?",
-            "The padding is cropped on both sides, and twice the input has to remain.",
+            "The padding is removed on both sides, and twice the input has to remain.",
         ),
     ),
     Exercise(
@@ -299,12 +301,12 @@ EXERCISES = (
             Question(
                 asks="which of the two costs more",
                 kind=Word(("first", "second")),
-                expected=dearer_ear,
+                expected=more_expensive_ear,
                 mistakes=(
                     Mistake(
                         "first",
                         lambda: "first",
-                        "The first makes twice as many columns, but how many channels does it "
+                        "The first makes twice as many columns. But how many channels does it "
                         "read?",
                     ),
                 ),
@@ -340,18 +342,18 @@ EXERCISES = (
                     Mistake(
                         "kernel of an image",
                         lambda: ears(kernel=9) // 30,
-                        "You squared the kernel: along a line it has three cells, and not nine.",
+                        "You squared the kernel: along a line it has three cells, not nine.",
                         Fraction(3),
                     ),
                 ),
             ),
         ),
         worth_knowing=(
-            "These two layers are Whisper's ears, and they are cheap; what they pass on costs a "
-            "Transformer layer after Transformer layer."
+            "These two layers are Whisper's ears, and they are cheap compared with the Transformer "
+            "layers that follow."
         ),
         hints=(
-            "One output number is a dot product over three columns of all channels.",
+            "One number of the output is a dot product over three columns of all channels.",
             "How many columns come out of each of the two, in half a minute?",
         ),
     ),
@@ -366,23 +368,24 @@ EXERCISES = (
                     Mistake(
                         "the other way round",
                         lambda: same_price(feed_forward, gated_feed_forward),
-                        "That would be the plain network's width, if the gated one's were given: "
-                        "three matrices have to be narrower than two.",
+                        "That is the width of the plain network for a given width of the gated "
+                        "one. Three matrices have to be narrower than two.",
                     ),
                     Mistake(
                         "half",
                         lambda: letter("d_ff") / 2,
-                        "Half would do if the gate doubled the matrices; there are three for two.",
+                        "Half would be right if the gate doubled the matrices; but there are three "
+                        "instead of two.",
                     ),
                     Mistake(
                         "not cut",
                         lambda: letter("d_ff"),
-                        "At the same width, three matrices cost half as much again as two.",
+                        "At the same width, three matrices cost 3/2 of two.",
                     ),
                 ),
             ),
             Question(
-                asks="the part that SiLU and gate have",
+                asks="the share of SiLU and gate",
                 kind=Expression(("d",)),
                 expected=of_gated,
                 mistakes=(
@@ -399,44 +402,44 @@ EXERCISES = (
                     Mistake(
                         "part of the box",
                         lambda: of_gated(figure="flops"),
-                        "You divided by the FLOPs of the box; the exact ones have SiLU and gate "
-                        "in them.",
+                        "You divided by the conventional FLOPs; the exact FLOPs include SiLU and "
+                        "gate.",
                     ),
                 ),
             ),
             Question(
-                asks="the part that GELU has",
+                asks="the share of GELU",
                 kind=Expression(("d",)),
                 expected=of_plain,
                 mistakes=(
                     Mistake(
                         "part of the box",
                         lambda: of_plain(figure="flops"),
-                        "You divided by the FLOPs of the box; the exact ones have the GELU in "
-                        "them.",
+                        "You divided by the conventional FLOPs; the exact FLOPs include the GELU.",
                     ),
                     Mistake(
                         "as in the gated one",
                         of_gated,
-                        "That is the gated network's part: a GELU has four operations, and stands "
-                        "beside two products for each hidden number and not three.",
+                        "That is the share in the gated network. A GELU has four operations, and "
+                        "the plain network has two matrices instead of three.",
                     ),
                     Mistake(
                         "the rest",
                         lambda: 1 - of_plain(),
-                        "That is the part of all the rest.",
+                        "That is the share of all the rest.",
                     ),
                 ),
             ),
         ),
         worth_knowing=(
-            "The width has cancelled: what an activation costs, beside the matrices around it, "
-            "depends on the width of the model alone."
+            "The inner width has cancelled: the share of an activation depends on the width of the "
+            "model alone."
         ),
         hints=(
-            "Three matrices of d times the new width have to be two of d times the old one.",
-            "Count for one hidden number: its dot products and its bias in, what SiLU and gate "
-            "do, and its products with the last matrix.",
+            "Three matrices of d times the new width have to be as large as two of d times the old "
+            "one.",
+            "Count for one hidden number: the dot products and biases that make it, SiLU and gate, "
+            "and its products with the last matrix.",
             "With biases, a dot product of d terms has d multiplications and d additions.",
         ),
     ),
@@ -451,7 +454,8 @@ EXERCISES = (
                     Mistake(
                         "the claim",
                         unet_claim,
-                        "That is what the report says: it counts a kernel at every *output* pixel.",
+                        "That is the number of the report: it counts a kernel at every *output* "
+                        "pixel.",
                     ),
                     mistakes.counted_flops(lambda: unet("flops")),
                     Mistake(
@@ -462,8 +466,8 @@ EXERCISES = (
                     Mistake(
                         "no kernel",
                         lambda: conv2d(1024, 512, 1, 28, 28).macs,
-                        "You divided by the cells of the kernel, too: each input pixel is painted "
-                        "over all of them.",
+                        "You divided by the cells of the kernel, too, but each input pixel is "
+                        "multiplied by all of them.",
                     ),
                     mistakes.counted_parameters(
                         lambda: parameters(conv_transpose2d, 1024, 512, 2, 28, 28, 56, 56)
@@ -474,7 +478,7 @@ EXERCISES = (
             Question(
                 asks="is the conclusion true",
                 kind=Word(("true", "false")),
-                expected=dearer_than_what_follows,
+                expected=costs_more_than_the_next,
                 mistakes=(
                     Mistake(
                         "believed",
@@ -486,12 +490,12 @@ EXERCISES = (
             ),
         ),
         worth_knowing=(
-            "The mistake is the square of the stride, so the deeper a network shrinks in one go, "
-            "the more of it such a report invents."
+            "The mistake is a factor of about the square of the stride, so it is largest where a "
+            "layer enlarges its input by a lot."
         ),
         hints=(
             "On which side of this layer are all pixels alike?",
-            "One input pixel is painted over 2×2 places in each of 512 channels. How many "
+            "One input pixel is multiplied by 2×2 weights for each of 512 channels. How many "
             "input pixels are there?",
         ),
     ),
@@ -506,7 +510,7 @@ EXERCISES = (
                     Mistake(
                         "queries alone",
                         lambda: rotation() / 2,
-                        "You turned the queries alone; the keys are turned, too.",
+                        "You turned only the queries; the keys are turned, too.",
                     ),
                     Mistake(
                         "multiplications alone",
@@ -529,13 +533,13 @@ EXERCISES = (
                     Mistake(
                         "no square",
                         rotation,
-                        "That is for one token. In a longer text there are scores, and they "
-                        "make the rest larger.",
+                        "That is for one token. In a longer sequence the scores make the rest "
+                        "larger.",
                     ),
                     Mistake(
                         "turned once for each pair",
                         lambda: rotation() * 2048,
-                        "Each token is turned once, and not once for each other token.",
+                        "Each token is turned once, not once for each other token.",
                     ),
                     Mistake(
                         "part of the MACs",
@@ -547,13 +551,13 @@ EXERCISES = (
             ),
         ),
         worth_knowing=(
-            "Less than a ten-thousandth: how a model is told where in the text a token stands "
-            "is no question of cost."
+            "The share is below a ten-thousandth: RoPE marks the positions of the tokens with "
+            "almost no operations."
         ),
         hints=(
-            "How many numbers have the queries and the keys of one token, and what does "
-            "turning one cost?",
-            "Beside it stand two operations for each weight of the layer's matrices.",
+            "How many numbers do the queries and the keys of one token have, and how many "
+            "operations turn one of them?",
+            "The matrices of the layer take two operations for each weight.",
             "`count(llama_7b(), (1, tokens))` has a row for each rotation, of type "
             "`RotaryEmbedding`.",
         ),
