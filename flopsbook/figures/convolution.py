@@ -242,9 +242,9 @@ def separable_weights(in_channels: int, out_channels: int, kernel: int) -> Pictu
         return finished(
             figure,
             caption=f"From {in_channels} channels to {out_channels}, at one place of the window: "
-            f"a square is one multiplication, a row one output channel. The ordinary layer looks "
-            f"around anew for every output channel; the separable one looks around once for "
-            f"each input channel, and then only mixes.",
+            f"a square is one multiplication. The ordinary layer has a row of blocks for every "
+            f"output channel. The separable layer has a single row of blocks, and then one "
+            f"product for each pair of channels.",
             alt=f"Left, {out_channels} rows of {in_channels} blocks of {kernel} by {kernel} "
             f"squares: {data['ordinary']}. Right, one row of {in_channels} such blocks, "
             f"{data['depthwise']} squares, and below it {out_channels} rows of {in_channels} "
@@ -299,19 +299,19 @@ def separable_ratio(
                 f"{kernel}×{kernel}", (out_channels[-1], shares[-1]), xytext=(6, 0),
                 textcoords="offset points", va="center", color=INK,
             )  # fmt: skip
-        axes.set_xlabel("C_out, channels that come out")
-        axes.set_title(f"separable / ordinary, % ({in_channels} channels in)")
+        axes.set_xlabel("C_out, output channels")
+        axes.set_title(f"separable / ordinary, % ({in_channels} input channels)")
         plain_ticks(axes, out_channels)
         axes.set_yticks([1, 2, 5, 10, 20, 50, 100], ["1", "2", "5", "10", "20", "50", "100"])
         last = {k: f"{100 * data['macs'][k][-1]:.1f} %" for k in kernels}
         return finished(
             figure,
-            caption="What is left of the cost: the solid line for MACs and FLOPs, the dotted one "
-            f"for the operations exactly, without biases and for {in_channels} input channels. "
-            "With many output channels the solid curves level off at one part in the cells of the "
-            "kernel, the dotted ones a little below.",
+            caption="The cost of a separable convolution as a share of an ordinary one: solid for "
+            f"MACs and FLOPs, dotted for the exact count without biases and with {in_channels} "
+            "input channels. With more output channels the solid curves approach one over the "
+            "cells of the kernel, and the dotted ones a little less.",
             alt="Falling curves on logarithmic axes, one for each kernel, that level off. At "
-            f"C_out = {out_channels[-1]} they stand at "
+            f"C_out = {out_channels[-1]} they reach "
             + ", ".join(f"{share} for {k}×{k}" for k, share in last.items())
             + ". The exact shares run closely along them.",
             data=data,

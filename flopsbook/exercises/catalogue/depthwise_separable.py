@@ -80,7 +80,7 @@ def slide(kind: str = "both") -> int:
 
 
 def left_out() -> str:
-    """The half that the figure on the slide, which is the smaller one, leaves out."""
+    """The half that the number on the slide leaves out, which is the larger one."""
     return max(BOTH, key=slide)
 
 
@@ -144,14 +144,14 @@ EXERCISES = (
                     Mistake(
                         "mixing alone",
                         lambda: against_ordinary("pointwise"),
-                        "That is the pointwise half alone, one in as many as the kernel has "
-                        "cells; the depthwise half comes on top.",
+                        "That is the pointwise half alone, one over the cells of the kernel; the "
+                        "depthwise half has to be added.",
                     ),
                     Mistake(
                         "looking alone",
                         lambda: against_ordinary("depthwise"),
-                        "That is the depthwise half alone, one in as many as there are output "
-                        "channels; the other half is the larger one.",
+                        "That is the depthwise half alone, one over the output channels; the other "
+                        "half is the larger one.",
                     ),
                     Mistake(
                         "halves multiplied",
@@ -178,12 +178,12 @@ EXERCISES = (
             ),
         ),
         worth_knowing=(
-            "In real networks the output channels outnumber the cells of the kernel by far, so "
-            "one part in as many as there are cells is a good first guess."
+            "Real layers have far more output channels than the kernel has cells, so one over the "
+            "cells is a good first guess."
         ),
         hints=(
-            "The ratio is a sum of two fractions, each with a one on top.",
-            "One of them has the cells of the kernel below, the other the output channels.",
+            "The ratio is a sum of two fractions, each with a one above the line.",
+            "One of them has the cells of the kernel below it, the other the output channels.",
         ),
     ),
     Exercise(
@@ -197,7 +197,7 @@ EXERCISES = (
                     Mistake(
                         "input channels kept",
                         lambda: equal_halves() * letters("C_in")[0],
-                        "The input channels stand in both halves, so they cancel.",
+                        "The input channels are a factor of both halves, so they cancel.",
                     ),
                     mistakes.kernel_not_squared(lambda: letters("K_h")[0]),
                     Mistake(
@@ -220,7 +220,7 @@ EXERCISES = (
         ),
         hints=(
             "Write down the MACs of both halves for one pixel.",
-            "Set them equal, and divide by what both have in common.",
+            "Set them equal, and divide by the common factors.",
         ),
     ),
     Exercise(
@@ -242,7 +242,8 @@ EXERCISES = (
                     Mistake(
                         "kernel forgotten",
                         lambda: saved_by_mixing_first(kernel_size=1),
-                        "The kernel is missing: the depthwise half has all its cells as terms.",
+                        "The kernel is missing: an output of the depthwise half has a term for "
+                        "each cell of it.",
                     ),
                 ),
             ),
@@ -260,8 +261,8 @@ EXERCISES = (
             ),
         ),
         worth_knowing=(
-            "The pointwise half costs the same in either order, so everything hangs on the "
-            "channels that the depthwise one sees."
+            "The pointwise half costs the same in either order, so only the channels of the "
+            "depthwise half matter."
         ),
         hints=(
             "Which of the two layers costs the same in both orders?",
@@ -280,25 +281,25 @@ EXERCISES = (
                     Mistake(
                         "depthwise",
                         lambda: min(BOTH, key=slide),
-                        "That half *is* the figure on the slide.",
+                        "The number on the slide *is* that half.",
                     ),
                 ),
             ),
             Question(
-                asks="the ratio of the right figure to the one on the slide",
+                asks="the ratio of the right number to the one on the slide",
                 kind=Ratio(),
                 expected=lambda: Fraction(slide(), slide("depthwise")),
                 mistakes=(
                     Mistake(
                         "left out alone",
                         lambda: Fraction(slide("pointwise"), slide("depthwise")),
-                        "That is what was left out against what was counted; the layer has "
-                        "both halves.",
+                        "That is the ratio of the other half to the one that was counted; the "
+                        "layer has both.",
                     ),
                     Mistake(
                         "ordinary convolution",
                         lambda: Fraction(slide("ordinary"), slide("depthwise")),
-                        "That is an ordinary convolution against the slide; this one is separable.",
+                        "That is the ratio for an ordinary convolution; this one is separable.",
                     ),
                     Mistake(
                         "FLOPs against MACs",
@@ -311,8 +312,8 @@ EXERCISES = (
             ),
         ),
         worth_knowing=(
-            "A figure for a separable layer that is below the pointwise half cannot be right: "
-            "look for the channels squared."
+            "A count of a separable layer has to be above that of its pointwise half, which has "
+            "the product of both numbers of channels."
         ),
         hints=(
             "Compute both halves by themselves.",
@@ -374,8 +375,8 @@ EXERCISES = (
             ),
         ),
         worth_knowing=(
-            "The share of the depthwise part does not depend on t: widening makes all three "
-            "parts dearer alike."
+            "The share of the depthwise part does not depend on t: widening multiplies the cost "
+            "of all three parts by the same factor."
         ),
         hints=(
             "Three layers follow one another, so their costs add: how many channels go into "
@@ -407,14 +408,14 @@ EXERCISES = (
                     Mistake(
                         "depthwise half forgotten",
                         mixing_alone,
-                        "You spent everything on the pointwise half; the depthwise one costs "
-                        "something, too.",
+                        "You spent the whole budget on the pointwise half; the depthwise one has a "
+                        "cost, too.",
                     ),
                     Mistake(
                         "three times as many",
                         lambda: 3 * widest(conv2d),
-                        "At a ninth of the price there would be three times the channels; but "
-                        "it is a little more than a ninth.",
+                        "At exactly a ninth of the cost there would be three times the channels, "
+                        "but it is a little more than a ninth.",
                     ),
                     Mistake(
                         "nine times as many",
@@ -427,8 +428,8 @@ EXERCISES = (
             ),
         ),
         worth_knowing=(
-            "That is how MobileNet spends what it saves: on more channels, rather than on less "
-            "work."
+            "With the same budget, the separable layer can have nearly three times as many "
+            "channels."
         ),
         hints=(
             "With C for both numbers of channels, the cost for one pixel is a multiple of C "
