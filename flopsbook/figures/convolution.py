@@ -84,7 +84,7 @@ def sliding_window(image: Any, kernel: Any) -> Picture:
             figure,
             caption=f"A {rows}×{columns} kernel on a {len(image)}×{side} image has "
             f"{len(places)} places, and so the output has {len(places)} pixels. Each costs "
-            f"{products} products of a pixel and a weight, whatever its place.",
+            f"{products} products of a pixel and a weight, wherever its window is.",
             alt="; ".join(_place_in_words(place) for place in places) + ".",
             data={"places": places},
         )

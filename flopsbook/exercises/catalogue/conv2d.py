@@ -136,8 +136,8 @@ EXERCISES = (
             ),
         ),
         worth_knowing=(
-            "Rounded to one digit, a product is done in the head, and most mistakes in such "
-            "a figure change its first digit."
+            "You can multiply numbers of one digit in your head, and most mistakes change the "
+            "first digit of the result."
         ),
         hints=(
             "One output pixel is a dot product over the window: how many terms has it?",
@@ -165,7 +165,7 @@ EXERCISES = (
                     Mistake(
                         "channels do not cancel",
                         lambda: "yes",
-                        "Write both products down: which factors stand in each of them?",
+                        "Write both products down; the channels are in both, so they cancel.",
                     ),
                 ),
             ),
@@ -175,9 +175,9 @@ EXERCISES = (
             "nonlinearity between them."
         ),
         hints=(
-            "What do the layers have in common? It cancels.",
-            "Count the terms that one output has in each channel, and remember that two "
-            "layers follow one another.",
+            "Which factors do the layers have in common? They cancel.",
+            "Count the terms that one output has in each channel, and remember that there are "
+            "two small layers.",
         ),
     ),
     Exercise(
@@ -204,12 +204,12 @@ EXERCISES = (
                         "holes counted, pixels kept",
                         lambda: Fraction(9**2, CELLS),
                         "You counted the holes as terms, and the output as unchanged: the "
-                        "kernel has no more cells than before, and fewer places to stand at.",
+                        "kernel has no more cells than before, and it has fewer places.",
                     ),
                     Mistake(
                         "output unchanged",
                         lambda: Fraction(1),
-                        "A pixel costs as much as before; but are there as many pixels?",
+                        "A pixel costs as much as before, but there are fewer pixels.",
                     ),
                 ),
             ),
@@ -239,8 +239,8 @@ EXERCISES = (
             ),
         ),
         worth_knowing=(
-            "Dilation widens what a pixel sees at no price at all: with the output restored, "
-            "the layer costs what it cost before."
+            "Dilation makes the window wider without any cost: with the output restored, the "
+            "layer costs as much as before."
         ),
         hints=(
             "How many terms has one output, with and without dilation?",
@@ -259,18 +259,18 @@ EXERCISES = (
                     Mistake(
                         "channels of a group",
                         lambda: 32 // groups_as_printed(),
-                        "That is how many channels each group has, or an ordinary convolution.",
+                        "That is the number of channels in each group.",
                     ),
                     Mistake(
                         "divided twice",
                         lambda: groups_as_printed() ** 2,
                         "You divided by the groups twice: an output sees fewer input channels, "
-                        "but there are as many outputs as ever.",
+                        "but the number of outputs is the same.",
                     ),
                     Mistake(
                         "cells of the kernel",
                         lambda: CELLS,
-                        "That is the number of cells of the kernel; the figure has them all.",
+                        "That is the number of cells of the kernel, and none of them is missing.",
                     ),
                 ),
             ),
@@ -282,7 +282,7 @@ EXERCISES = (
                     Mistake(
                         "ordinary",
                         lambda: "ordinary",
-                        "An ordinary convolution has one group, and the figure is far too "
+                        "An ordinary convolution has one group, and the number is far too "
                         "small for it.",
                     ),
                     Mistake(
@@ -294,11 +294,11 @@ EXERCISES = (
             ),
         ),
         worth_knowing=(
-            "When a published figure is too small by exactly the number of channels, look for "
-            "groups that nobody mentioned."
+            "When a published number is too small by exactly the number of channels, look for "
+            "groups that were not mentioned."
         ),
         hints=(
-            "Divide the figure of the box by the one that was printed.",
+            "Divide the number that the formula gives by the one that was printed.",
             "Groups divide the input channels that one output sees.",
         ),
     ),
@@ -330,14 +330,14 @@ EXERCISES = (
                     Mistake(
                         "dilation forgotten",
                         apart(dilation=1),
-                        "You let the window lie close: dilated, it reaches further and has fewer "
-                        "places.",
+                        "You left the cells side by side: dilated, the window reaches further and "
+                        "has fewer places.",
                     ),
                     Mistake(
                         "one cell too far",
                         cell_too_far,
                         "Your window reaches one dilation too far: between K cells there are "
-                        "K − 1 gaps.",
+                        "K − 1 steps.",
                     ),
                     Mistake(
                         "holes filled",
@@ -349,15 +349,15 @@ EXERCISES = (
             ),
         ),
         worth_knowing=(
-            "The two settings do not meet: groups change what one output costs, dilation changes "
-            "how many outputs there are."
+            "The two settings are independent: groups change the cost of one output, dilation "
+            "changes the number of outputs."
         ),
         hints=(
             "Ask the first question alone: how many pixels does one output read, and from which "
             "channels?",
             "Then the second: over how many pixels does the window reach, and how many places "
             "has it along a side?",
-            "K cells that lie D apart reach over D(K − 1) + 1 pixels.",
+            "K cells that are D apart reach over D(K − 1) + 1 pixels.",
         ),
     ),
     Exercise(
@@ -392,8 +392,8 @@ EXERCISES = (
             ),
         ),
         worth_knowing=(
-            "For a fixed budget the width grows with the square root of the groups: what you "
-            "gain in channels, each output loses in what it sees."
+            "For a fixed budget the channels grow with the square root of the groups, but each "
+            "output sees fewer of them."
         ),
         hints=(
             "Write the cost with C for both numbers of channels, and solve for C.",
