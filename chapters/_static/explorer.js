@@ -13,6 +13,20 @@ const make = (tag, attributes = {}, ...children) => {
   return made;
 };
 const grouped = (value) => value.toLocaleString("en");
+/* 14,630,806,093,824 is said "14.6 T": three digits, rounded half up, as the library's `short` does. */
+const human = (value) => {
+  if (value < 10000n) return grouped(value);
+  for (const [letter, zeros] of [["k", 3n], ["M", 6n], ["G", 9n], ["T", 12n], ["P", 15n], ["E", 18n]])
+    for (const decimals of [2n, 1n, 0n]) {
+      const unit = 10n ** zeros, scaled = (2n * value * 10n ** decimals + unit) / (2n * unit);
+      if (scaled < 1000n) return `${(Number(scaled) / Number(10n ** decimals)).toFixed(Number(decimals))}\u00a0${letter}`;
+    }
+  let power = BigInt(String(value).length - 3), digits = (2n * value + 10n ** power) / (2n * 10n ** power);
+  if (digits === 1000n) { digits = 100n; power += 1n; }
+  const raised = [...String(power + 2n)].map((digit) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[digit]).join("");
+  return `${String(digits)[0]}.${String(digits).slice(1)}·10${raised}`;
+};
+const beside = (value) => (value < 10000n ? "" : human(value));
 const percent = (part, whole) => {
   const share = whole ? Number((part * 100000n) / whole) / 1000 : 0;
   return { share, written: part && share < 0.05 ? "<0.1 %" : `${share.toFixed(1)} %` };
@@ -52,20 +66,20 @@ const build = (root) => {
     const all = value(way[0].part, figure), alike = way.reduce((n, { times }) => n * BigInt(times), 1n);
     const of_all = way.length > 1 ? `, ${percent(whole, all).written} of the model` : "";
     const one_of = alike > 1n ? `, one of ${grouped(alike)} alike` : "";
-    about.replaceChildren(make("b", { "data-output": figure }, grouped(whole)), ` ${labels[figure]}${of_all}${one_of}. `, make("code", {}, here.part.layer),
+    about.replaceChildren(make("span", { class: "explorer-human" }, beside(whole) && `${beside(whole)} = `), make("b", { "data-output": figure }, grouped(whole)), ` ${labels[figure]}${of_all}${one_of}. `, make("code", {}, here.part.layer),
       ` → ${here.part.output}${way.length === 1 ? `, from ${model.input}` : ""}`);
     const rows = here.part.runs.map((run) => ({ run, part: parts[run.part], sum: value(parts[run.part], figure) * BigInt(run.times) }));
     list.replaceChildren(...rows.filter(({ sum }) => sum).map(({ run, part, sum }) => {
       const { share, written } = percent(sum, whole);
       const inside = [make("span", { class: "explorer-name" }, spelled(run), make("small", {}, run.times > 1 ? `${run.times} alike, each ${grouped(value(part, figure))}` : part.layer)),
-        make("span", { class: "explorer-sum" }, grouped(sum)), make("span", { class: "explorer-share" }, written),
+        make("span", { class: "explorer-sum" }, make("small", {}, beside(sum)), grouped(sum)), make("span", { class: "explorer-share" }, written),
         make("span", { class: "explorer-bar", style: `width: ${share}%` })];
       return make("li", { "data-part": run.first }, part.runs.length
         ? make("button", { type: "button", onclick: () => go([...path, run.first]) }, ...inside)
         : make("div", {}, ...inside, make("small", { class: "explorer-how" }, part.how)));
     }));
     const none = rows.filter(({ sum }) => !sum).map(({ run }) => spelled(run));
-    rest.textContent = none.length ? `Without any: ${none.join(", ")}.` : "";
+    rest.textContent = none.length ? `No ${labels[figure]}: ${none.join(", ")}.` : "";
     if (moved) { about.focus({ preventScroll: true }); spoken.textContent = `${here.name}: ${about.textContent}`; }
   };
 

@@ -15,6 +15,21 @@ const make = (tag, attributes = {}, ...children) => {
   return made;
 };
 const grouped = (value) => value.toLocaleString("en");
+/* 14,630,806,093,824 is said "14.6 T": three digits, rounded half up, as the library's `short` does. */
+const human = (value) => {
+  if (value < 10000n) return grouped(value);
+  for (const [letter, zeros] of [["k", 3n], ["M", 6n], ["G", 9n], ["T", 12n], ["P", 15n], ["E", 18n]])
+    for (const decimals of [2n, 1n, 0n]) {
+      const unit = 10n ** zeros, scaled = (2n * value * 10n ** decimals + unit) / (2n * unit);
+      if (scaled < 1000n) return `${(Number(scaled) / Number(10n ** decimals)).toFixed(Number(decimals))}\u00a0${letter}`;
+    }
+  let power = BigInt(String(value).length - 3), digits = (2n * value + 10n ** power) / (2n * 10n ** power);
+  if (digits === 1000n) { digits = 100n; power += 1n; }
+  const raised = [...String(power + 2n)].map((digit) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[digit]).join("");
+  return `${String(digits)[0]}.${String(digits).slice(1)}·10${raised}`;
+};
+/* The short form of a long number, to stand beside it; nothing beside a short one. */
+const beside = (value) => (value < 10000n ? "" : human(value));
 const breakable = (digits) => digits.split(/(?<=,)/).flatMap((part) => [part, make("wbr")]);
 const letterNodes = (text) => {  // "4·d_ff / h": each letter slanted, what follows "_" set low
   return text.split(/([A-Za-z]+(?:_[A-Za-z]+)?)/).map((part, at) => {
@@ -301,8 +316,8 @@ const build = (root) => {
     const { total, steps } = one.count(point);
     results.replaceChildren(...figures.map(([name, label]) => make("label", {},
       make("input", { type: "radio", name: `${key}-figure`, value: name, ...(name === figure && { checked: true }), onchange: () => { figure = name; update(); results.querySelector("input:checked").focus(); } }),
-      make("span", {}, label), make("b", { "data-output": name }, ...breakable(grouped(total[name]))))));
-    spoken.textContent = `${grouped(total[figure])} ${data.figures[figure]}`;
+      make("span", {}, label), make("small", { class: "lab-human", "data-human": name }, beside(total[name])), make("b", { "data-output": name }, ...breakable(grouped(total[name]))))));
+    spoken.textContent = `${human(total[figure])} ${data.figures[figure]}, exactly ${grouped(total[figure])}`;
     showSteps(steps, total[figure]);
     showPlot();
     note.textContent = "";
@@ -313,13 +328,13 @@ const build = (root) => {
       const product = step.one[figure] * step.outputs, share = whole ? Number((product * 1000n) / whole) / 10 : 0;
       return make("tr", { "data-step": step.name },
         make("th", { scope: "row" }, step.name, make("span", {}, step.unit)),
-        make("td", {}, grouped(step.one[figure])), make("td", {}, `× ${grouped(step.outputs)}`), make("td", {}, `= ${grouped(product)}`),
-        make("td", { style: `background-image: linear-gradient(90deg, var(${tintOf(step.name)}) ${share}%, transparent 0)` }, `${share.toFixed(1)} %`));
+        make("td", { class: "lab-share", style: `background-image: linear-gradient(90deg, var(${tintOf(step.name)}) ${share}%, transparent 0)` }, `${share.toFixed(1)} %`),
+        make("td", {}, grouped(step.one[figure])), make("td", {}, `× ${grouped(step.outputs)}`), make("td", {}, `= ${grouped(product)}`));
     };
-    const head = ["step", `${data.figures[figure]} of one output`, "× outputs", "= together", "share"];
+    const head = ["step", "share", `${data.figures[figure]} of one output`, "× outputs", "= together"];
     const some = steps.filter((step) => step.one[figure] * step.outputs), none = steps.filter((step) => !some.includes(step));
     table.replaceChildren(make("table", {}, make("thead", {}, make("tr", {}, ...head.map((text) => make("th", { scope: "col" }, text)))), make("tbody", {}, ...some.map(row))));
-    without.textContent = none.length ? `Without any ${data.figures[figure]}: ${none.map(({ name }) => name).join(", ")}.` : "";
+    without.textContent = none.length ? `No ${data.figures[figure]}: ${none.map(({ name }) => name).join(", ")}.` : "";
   };
 
   const showPlot = () => {
@@ -334,7 +349,7 @@ const build = (root) => {
     frame.hidden = !drawn;
     const twice = at(2n * now), here = at(now);
     const sum = (row) => row.reduce((a, b) => a + b, 0n);
-    const growth = twice && here && sum(here) ? ["Twice the ", ...letterNodes(axis), `: ${(Number((sum(twice) * 1000n) / sum(here)) / 1000).toFixed(2)} times the ${data.figures[figure]}. `] : [];
+    const growth = twice && here && sum(here) ? ["Doubling ", ...letterNodes(axis), ` multiplies the ${data.figures[figure]} by ${(Number((sum(twice) * 1000n) / sum(here)) / 1000).toFixed(2)}. `] : [];
     says.replaceChildren(...growth, one.spec.series && drawn ? crossing(one, point, figure, axis, kept) : "");
     if (drawn) plot(frame, curves, Number(now), `${data.figures[figure]} against ${axis}, from ${grouped(kept[0][0])} to ${grouped(kept.at(-1)[0])}, both on logarithmic scales. ${says.textContent}`);
   };
@@ -387,7 +402,7 @@ const build = (root) => {
 };
 
 // the tests run this file without a page
-if (typeof document === "undefined") globalThis.lab = { engine, typed, along, crossing };
+if (typeof document === "undefined") globalThis.lab = { engine, typed, along, crossing, human };
 else for (const root of document.querySelectorAll(".lab")) {
   try {
     build(root);

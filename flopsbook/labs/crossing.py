@@ -66,8 +66,14 @@ BOTH = CostFunction(
 )
 
 
-def crossover() -> Lab:
+def crossover(preset: str | None = None) -> Lab:
     """Make a lab of attention against the FFN.
+
+    Args:
+        preset: the name of the layer that it opens with. None: the first one.
+
+    Raises:
+        ValueError: no layer is called that.
 
     >>> print(repr(crossover()).splitlines()[2])
     | GPT-2 small | 8,858,370,048 | 17,716,740,096 | 17,759,981,568 |
@@ -78,7 +84,7 @@ def crossover() -> Lab:
         ),
         "the FFN": _names(formula(feed_forward), formula(gated_feed_forward)),
     }
-    return lab(BOTH, presets=_layers(), series=series, name="crossover")
+    return lab(BOTH, preset=preset, presets=_layers(), series=series, name="crossover")
 
 
 def _names(*derivations: Derivation) -> list[str]:

@@ -64,6 +64,7 @@ class Lab:
 
 def lab(
     *functions: Callable[..., Derivation] | CostFunction,
+    preset: str | None = None,
     presets: Mapping[str, Preset] | None = None,
     series: Mapping[str, Sequence[str]] | None = None,
     name: str | None = None,
@@ -72,6 +73,8 @@ def lab(
 
     Args:
         functions: registered cost functions, or entries such as the registry holds.
+        preset: the name of the example of the first function that the lab opens with. None:
+            the first one.
         presets: what to begin with, by what it is called: arguments of the first
             function. None: real layers, read off the library's models.
         series: which steps to add up to curves of their own, by the curve's name.
@@ -79,7 +82,8 @@ def lab(
 
     Raises:
         TypeError: nothing to try, or not a registered cost function.
-        ValueError: a formula of the page would count other than the library does.
+        ValueError: no example is called ``preset``; a formula of the page would count other
+            than the library does.
 
     >>> from flopslib import matmul
     >>> lab(matmul)
@@ -95,6 +99,8 @@ def lab(
         known = presets if presets is not None and cost is costs[0] else real_layers(cost.name)
         if not known:
             raise ValueError(f"{cost.name} has no example: give presets={{'…': {{arguments}}}}")
+        if cost is costs[0]:
+            known = _beginning_with(preset, known)
         title = _title(cost)
         specs.append(specification(cost, known, series) | {"title": title})
         rows += [
@@ -105,6 +111,15 @@ def lab(
     header = [head, *(FIGURES[figure] for figure in IN_THE_TABLE)]
     table = Table(header, rows, ["left"] + ["right"] * len(IN_THE_TABLE))
     return Lab(name or costs[0].name, table, {"figures": FIGURES, "functions": specs})
+
+
+def _beginning_with(preset: str | None, known: Mapping[str, Preset]) -> Mapping[str, Preset]:
+    if preset is None:
+        return known
+    if preset not in known:
+        names = ", ".join(map(repr, known))
+        raise ValueError(f"preset must be one of {names}, got {preset!r}")
+    return {preset: known[preset], **known}
 
 
 def _entry(function: Any) -> CostFunction:

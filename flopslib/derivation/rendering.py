@@ -127,8 +127,12 @@ def short(value: int) -> str:
             scaled = (2 * value * 10**decimals + 10**zeros) // (2 * 10**zeros)
             if scaled < 1000:
                 return f"{scaled / 10**decimals:.{decimals}f}\N{NO-BREAK SPACE}{letter}"
-    mantissa, _, power = f"{value:.2e}".partition("e+")
-    return f"{mantissa}·10{power.translate(str.maketrans('0123456789', '⁰¹²³⁴⁵⁶⁷⁸⁹'))}"
+    power = len(str(value)) - 3
+    scaled = (2 * value + 10**power) // (2 * 10**power)
+    if scaled == 1000:
+        scaled, power = 100, power + 1
+    raised = str(power + 2).translate(str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    return f"{scaled / 100:.2f}·10{raised}"
 
 
 def latex(value: Any, *, as_sum: bool = False) -> str:

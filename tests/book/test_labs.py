@@ -33,6 +33,7 @@ from flopslib import (
 from flopslib.costs.registry import CostFunction, Default
 from flopslib.derivation.derivation import Derivation
 from flopslib.derivation.primitives import dot_product
+from flopslib.derivation.rendering import short
 from flopslib.derivation.steps import Step
 from flopslib.models.model_list import catalogue
 from flopslib.notation import L, d, h
@@ -349,6 +350,36 @@ def test_a_lab_is_a_table_for_whoever_has_no_script():
     assert document.select_one("[data-lab=linear] .lab-fallback table")
     assert made._repr_markdown_() == repr(made) == repr(lab(linear))
     assert made._repr_html_() == lab(linear)._repr_html_()
+
+
+def test_a_lab_opens_with_the_example_of_the_text():
+    name = "GPT-3, one layer"
+    made = lab(multihead_attention, preset=name)
+    usual = lab(multihead_attention)
+    assert made.data["functions"][0]["presets"][0]["what"] == made.table.rows[0][0] == name
+    assert usual.table.rows[0][0] != name
+    assert sorted(made.table.rows) == sorted(usual.table.rows)
+    assert crossover("GPT-3").table.rows[0][0] == "GPT-3"
+
+
+@pytest.mark.parametrize("make", [lambda name: lab(linear, preset=name), crossover])
+def test_an_example_that_is_unknown_is_refused_with_those_that_are(make):
+    with pytest.raises(ValueError, match=r"preset must be one of '.*GPT.*, got 'GPT-9'"):
+        make("GPT-9")
+
+
+def test_long_numbers_are_said_as_the_library_says_them(v8):
+    chance = random.Random(3)
+    said = [chance.randrange(10**digits) for digits in range(1, 30) for _ in range(40)]
+    edges = [10**n + k for n in range(31) for k in (-1, 0, 1, -(10**n) // 2000, -(10**n) // 1999)]
+    for value in said + [edge for edge in edges if edge >= 0]:
+        assert v8.eval(f"lab.human({value}n)") == short(value), value
+
+
+def test_the_explorer_says_numbers_as_the_labs_do():
+    scripts = [(STATIC / name).read_text() for name in ("lab.js", "explorer.js")]
+    first, second = [re.search(r"const human = .*?\n};", s, re.DOTALL)[0] for s in scripts]
+    assert first == second
 
 
 def test_text_in_a_spec_cannot_end_the_script():
