@@ -196,10 +196,10 @@ def test_every_boxed_formula_of_the_notes_is_derived_by_the_library():
         assert sympy.expand(Quotation(name).formula) in ours
 
 
-def test_the_convolution_page_has_the_box_of_the_source_and_the_real_layer():
+def test_the_convolution_page_derives_the_box_of_the_source_and_the_real_layer():
     shown = squeezed(mathematics("chapters/conv2d"))
     conv2d = registered()["conv2d"].function
-    assert squeezed(in_colour(formula(conv2d, groups=1).box())) in shown
+    assert squeezed(in_colour(formula(conv2d, groups=1).latex())) in shown
     assert squeezed(in_colour(conv2d(3, 64, 7, 112, 112, bias=False).latex())) in shown
 
 
