@@ -30,7 +30,7 @@ MEMBERS = re.compile(r"^ +:members:(?P<names>.*)$")
 OPENING = re.compile(r"^:{3,}\{\w+\} opening\n(?P<text>.+?)\n:{3,}$", re.DOTALL | re.MULTILINE)
 PARAGRAPH = re.compile(r'(?:^|\n\n)(?P<text>[A-Z"](?:[^\n]|\n(?!\n))+)')
 #: About as many characters as the longest opening question has.
-LONGEST = 320
+LONGEST = 480
 
 
 def llms(root: Path = ROOT, base: str = "") -> str:

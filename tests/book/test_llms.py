@@ -48,7 +48,7 @@ def test_every_chapter_has_its_opening_question(text):
         assert "#" not in said[title(path)]
         if "opening" in path.read_text():
             assert "?" in said[title(path)], path
-    assert said["Convolution"].startswith("The first layer of ResNet-50 slides 64 kernels")
+    assert said["Convolution"].startswith("The first layer of ResNet-50 has only 9,408 weights")
     assert "{glue" not in text
 
 
