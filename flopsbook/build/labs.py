@@ -8,6 +8,7 @@ from typing import Any
 LOADED = {
     '<div class="lab"': ("lab.js", "lab.css"),
     '<div class="explorer"': ("explorer.js", "explorer.css"),
+    '<div class="calculator"': ("calculator.js", "calculator.css"),
 }
 
 

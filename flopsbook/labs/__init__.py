@@ -2,7 +2,8 @@
 
 ``lab(conv2d)`` is all that a chapter says. The letters, their ranges and their rules come
 from the registry and the notation table, the formulas from the derivation; so a new cost
-function has a lab as soon as it is registered.
+function has a lab as soon as it is registered. ``converter()``, ``calculator()`` and
+``image_lab()`` are forms to fill in, whose formulas and counts are the library's as well.
 
 >>> from flopslib import matmul
 >>> from flopsbook.labs import lab
@@ -10,8 +11,15 @@ function has a lab as soon as it is registered.
 ['B*m*n', 'k', 'k - 1n']
 """
 
+from flopsbook.labs.conversion import converter
 from flopsbook.labs.crossing import crossover
+from flopsbook.labs.form import Form
+from flopsbook.labs.image_network import image_lab
+from flopsbook.labs.language_model import calculator
 from flopsbook.labs.model_explorer import Explorer, explorer
 from flopsbook.labs.view import Lab, lab
 
-__all__ = ["Explorer", "Lab", "crossover", "explorer", "lab"]
+__all__ = [
+    "Explorer", "Form", "Lab",
+    "calculator", "converter", "crossover", "explorer", "image_lab", "lab",
+]  # fmt: skip

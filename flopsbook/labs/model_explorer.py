@@ -10,6 +10,7 @@ from __future__ import annotations
 from itertools import groupby
 from typing import Any, NamedTuple
 
+from flopsbook.labs.presets import title
 from flopsbook.labs.view import as_json, html_table
 from flopsbook.tables import Table
 from flopslib.derivation.rendering import text
@@ -86,9 +87,8 @@ class Explorer:
         for name, entry in catalogue().items():
             root = measured(entry.build(), entry.input_shape)
             shape, report = shape_text(entry.input_shape), Report(root)
-            title = entry.about.partition(":")[0].partition(",")[0].rstrip(".")
             models.append(
-                {"name": name, "title": title, "input": shape, "part": parts.number(root)}
+                {"name": name, "title": title(entry), "input": shape, "part": parts.number(root)}
             )
             rows.append([f"`{name}`", text(report.macs), text(report.parameters), shape])
         header = ["model", "MACs", "parameters", "input"]

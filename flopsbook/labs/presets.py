@@ -17,9 +17,9 @@ from typing import Any, NamedTuple
 from flopslib.costs.compiling import KINDS
 from flopslib.costs.registry import registered
 from flopslib.layers.layer import Layer, Node, joined, measured
-from flopslib.models.model_list import catalogue
+from flopslib.models.model_list import Model, catalogue
 
-__all__ = ["presets"]
+__all__ = ["presets", "title"]
 
 Arguments = dict[str, Any]
 
@@ -48,6 +48,15 @@ def presets(name: str) -> dict[str, Arguments]:
     if name not in PLACES and example is not None:
         return {example.what: dict(example.arguments)}
     return {place.what: _read(name, place) for place in PLACES.get(name, ())}
+
+
+def title(entry: Model) -> str:
+    """Return what people call a model, from its first line.
+
+    >>> title(catalogue()["llama2_7b"])
+    'Llama-2-7B'
+    """
+    return entry.about.partition(":")[0].partition(",")[0].rstrip(".")
 
 
 def _read(name: str, place: Place) -> Arguments:

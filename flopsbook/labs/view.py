@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from flopsbook.labs.presets import presets as real_layers
 from flopsbook.labs.spec import FIGURES, Preset, specification
@@ -15,6 +15,8 @@ from flopslib.derivation.derivation import Derivation
 from flopslib.derivation.rendering import text
 
 __all__ = ["Lab", "lab"]
+
+T = TypeVar("T")
 
 #: The figures of the table that stands there without JavaScript.
 IN_THE_TABLE = ("macs", "flops", "exact_flops")
@@ -100,7 +102,7 @@ def lab(
         if not known:
             raise ValueError(f"{cost.name} has no example: give presets={{'…': {{arguments}}}}")
         if cost is costs[0]:
-            known = _beginning_with(preset, known)
+            known = beginning_with(preset, known)
         title = _title(cost)
         specs.append(specification(cost, known, series) | {"title": title})
         rows += [
@@ -113,7 +115,15 @@ def lab(
     return Lab(name or costs[0].name, table, {"figures": FIGURES, "functions": specs})
 
 
-def _beginning_with(preset: str | None, known: Mapping[str, Preset]) -> Mapping[str, Preset]:
+def beginning_with(preset: str | None, known: Mapping[str, T]) -> Mapping[str, T]:
+    """Return what is known with one of it first.
+
+    Raises:
+        ValueError: nothing is called that.
+
+    >>> list(beginning_with("second", {"first": 1, "second": 2}))
+    ['second', 'first']
+    """
     if preset is None:
         return known
     if preset not in known:

@@ -13,7 +13,7 @@ from py_mini_racer import MiniRacer
 
 from flopsbook.build import site
 from flopsbook.build.labs import LOADED
-from flopsbook.labs import crossover, explorer, lab
+from flopsbook.labs import converter, crossover, explorer, lab
 from flopsbook.labs.bigint import evaluate, javascript
 from flopsbook.labs.crossing import BOTH
 from flopsbook.labs.model_explorer import FIGURES as EXPLORED
@@ -376,10 +376,10 @@ def test_long_numbers_are_said_as_the_library_says_them(v8):
         assert v8.eval(f"lab.human({value}n)") == short(value), value
 
 
-def test_the_explorer_says_numbers_as_the_labs_do():
-    scripts = [(STATIC / name).read_text() for name in ("lab.js", "explorer.js")]
-    first, second = [re.search(r"const human = .*?\n};", s, re.DOTALL)[0] for s in scripts]
-    assert first == second
+def test_the_scripts_say_numbers_alike():
+    scripts = [(STATIC / name).read_text() for name in ("lab.js", "explorer.js", "calculator.js")]
+    said = [re.search(r"const human = .*?\n};", script, re.DOTALL)[0] for script in scripts]
+    assert said == said[:1] * 3
 
 
 def test_text_in_a_spec_cannot_end_the_script():
@@ -475,7 +475,7 @@ def test_the_files_are_small_and_ask_nobody(name):
     assert set(re.findall(r"https?://[^\"\s]*", text)) <= {"http://www.w3.org/2000/svg"}
     assert not re.search(r"\bfetch\(|XMLHttpRequest|import\(", text)
     used = set(re.findall(r"--[a-z][a-z-]*", text)) - {"--pst-color-background", "--pst-color-link"}
-    own = re.findall(r"(--[a-z-]+):", text + lab(linear)._repr_html_())
+    own = re.findall(r"(--[a-z-]+):", text + lab(linear)._repr_html_() + converter()._repr_html_())
     assert used <= {*VARIABLES, *own}
 
 
@@ -492,7 +492,11 @@ def test_the_files_are_on_the_pages_that_need_them_and_on_no_other():
             having[mark] += mark in text
             for file in files:
                 assert (f"_static/{file}" in text) == (mark in text), path
-    assert having == {'<div class="lab"': 9, '<div class="explorer"': 1}
+    assert having == {
+        '<div class="lab"': 9,
+        '<div class="explorer"': 1,
+        '<div class="calculator"': 3,
+    }
 
 
 def labs_of_the_pages():
