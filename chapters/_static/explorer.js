@@ -33,6 +33,13 @@ const percent = (part, whole) => {
 };
 const spelled = (run) => (run.times > 1 ? `${run.first} … ${run.last}` : run.first);
 
+// the parts of a Transformer layer have the colours of the figures
+const tintOf = (way) => {
+  if (way.includes("mlp")) return "--ffn-tint";
+  if (way.at(-1) === "attend") return "--square-tint";
+  return /^(q|k|v|out)_proj$/.test(way.at(-1)) ? "--projection-tint" : "--multiplication-tint";
+};
+
 const build = (root) => {
   const data = JSON.parse(root.querySelector("script").textContent);
   const parts = data.parts.map(([layer, output, how, figures, runs]) => ({ layer, output, how,
@@ -73,7 +80,7 @@ const build = (root) => {
       const { share, written } = percent(sum, whole);
       const inside = [make("span", { class: "explorer-name" }, spelled(run), make("small", {}, run.times > 1 ? `${run.times} alike, each ${grouped(value(part, figure))}` : part.layer)),
         make("span", { class: "explorer-sum" }, make("small", {}, beside(sum)), grouped(sum)), make("span", { class: "explorer-share" }, written),
-        make("span", { class: "explorer-bar", style: `width: ${share}%` })];
+        make("span", { class: "explorer-bar", style: `background: var(${tintOf([...path, run.first])}); width: ${share}%` })];
       return make("li", { "data-part": run.first }, part.runs.length
         ? make("button", { type: "button", onclick: () => go([...path, run.first]) }, ...inside)
         : make("div", {}, ...inside, make("small", { class: "explorer-how" }, part.how)));

@@ -204,3 +204,20 @@ def test_the_explorer_shows_what_python_counts(reader):
     page.keyboard.press("Escape")
     assert root.locator("nav li").count() == 1
     assert reader.complaints == []
+
+
+@pytest.mark.parametrize(
+    ("way", "tints"),
+    [
+        ("h.0", {"attention": "multiplication", "mlp": "ffn"}),
+        ("h.0.attention.attn", {"q_proj": "projection", "attend": "square"}),
+        ("h.0.mlp", {"c_fc": "ffn", "c_proj": "ffn"}),
+    ],
+)
+def test_the_explorer_has_the_colours_of_the_figures(reader, way, tints):
+    page = reader.open(f"chapters/explorer.html?explorer=gpt2_small.{way}")
+    root = page.locator("#explorer[data-state=ready]")
+    root.wait_for()
+    for part, tint in tints.items():
+        bar = root.locator(f"li[data-part='{part}'] .explorer-bar")
+        assert f"var(--{tint}-tint)" in bar.get_attribute("style")
