@@ -65,13 +65,15 @@ assignments: $(INSTALLED)
 	$(BIN)/python -m assignments.build $(ASSIGNMENTS_ARGS)
 
 # make grade SET=layers SUBMISSIONS=folder ROSTER=roster.csv; also OUT, JOBS, TIMEOUT, CELL_TIMEOUT,
-# CALL_TIMEOUT (s), MEMORY (MB), ANONYMOUS=1, UNSAFE=1; python -m assignments.grading --help explains.
+# CALL_TIMEOUT (s), MEMORY (MB), DUE, GRACE, PENALTY, REGRADE, ANONYMOUS=1, UNSAFE=1; python -m assignments.grading --help explains.
 # What is given to make is in the recipe's environment, spaces and all.
 grade: $(INSTALLED)
 	@$(BIN)/python -m assignments.grading $(if $(SET),"$$SET") \
 	  $(if $(SUBMISSIONS),--submissions "$$SUBMISSIONS") $(if $(ROSTER),--roster "$$ROSTER") \
 	  $(if $(OUT),--out "$$OUT") $(if $(JOBS),--jobs "$$JOBS") $(if $(MEMORY),--memory "$$MEMORY") \
 	  $(if $(TIMEOUT),--seconds "$$TIMEOUT") $(if $(CELL_TIMEOUT),--cell-seconds "$$CELL_TIMEOUT") \
+	  $(if $(DUE),--due "$$DUE") $(if $(GRACE),--grace "$$GRACE") \
+	  $(if $(PENALTY),--penalty "$$PENALTY") $(if $(REGRADE),--regrade "$$REGRADE") \
 	  $(if $(CALL_TIMEOUT),--call-seconds "$$CALL_TIMEOUT") $(if $(filter 1 yes true,$(ANONYMOUS)),--anonymous) \
 	  $(if $(filter 1 yes true,$(UNSAFE)),--unsafe)
 

@@ -18,10 +18,14 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from queue import SimpleQueue
+from typing import Any
 
 import psutil  # type: ignore[import-untyped]
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from assignments.questions.rubrics import RUBRICS
+from flopsbook.exercises.personal import folded
 
 from . import by_hand, sandbox
 from .autograder import ROOT, Set, Tester, TestsError, find_set
@@ -37,8 +41,9 @@ from .examine import (
     joined,
     unread,
 )
+from .exchange import Given, ScaleError, file_name, filled
 from .kept import Results, Shelf, fingerprint, slug, version, write
-from .roster import Person, RosterError, read_roster
+from .roster import Person, RosterError, Table, read_roster, read_table
 from .sandbox import MEGABYTE, Limits, Sandbox, UnconfinedError
 from .submissions import (
     MOST_READ,
@@ -49,7 +54,8 @@ from .submissions import (
     content,
     find,
 )
-from .tables import feedback, grades
+from .tables import feedback, grades, harmless
+from .totals import ByHand, Part, Policy, Total, TotalsError, moment, read_sheet, sheet
 
 JOBS_OF_A_TESTER = 4  # its part is a few hundredths of a second for each notebook
 WRONG, BROKEN = 2, 1
@@ -60,6 +66,7 @@ class Grading:
     """Everything that is the same for the whole class."""
 
     task: Set
+    book: Table
     people: list[Person]
     found: Found
     folder: Path
@@ -68,6 +75,8 @@ class Grading:
     out: Path
     template: by_hand.Template
     grader: str
+    policy: Policy | None = None
+    again: frozenset[str] = frozenset()
 
     @property
     def roster(self) -> dict[str, str]:
@@ -122,7 +131,7 @@ def grade_one(grading: Grading, workers: Workers, person: Person) -> tuple[Recor
         data, problem = b"", str(reason)
     results = Results(grading.out)
     digest = grading.digest(person, name, data, problem)
-    record = results.load(person.id, digest)
+    record = None if person.key in grading.again else results.load(person.id, digest)
     ready = record is not None
     if record is None:
         record = _examined(grading, workers, person, data, problem)
@@ -303,6 +312,13 @@ def parser() -> argparse.ArgumentParser:
         "--anonymous", action="store_true",
         help="leave names out of the answers to be read (ANONYMOUS=1)",
     )  # fmt: skip
+    add("--regrade", default="", help="identifiers to be graded afresh, with blanks (REGRADE)")
+    add("--due", help='when it was due, like "2026-11-06 23:59"; later costs points (DUE)')
+    add("--grace", type=float, default=0, help="minutes that cost nothing; default: 0 (GRACE)")
+    add(
+        "--penalty", type=float, default=10,
+        help="percent of the points for each day begun; default: 10 (PENALTY)",
+    )  # fmt: skip
     add(
         "--unsafe", action="store_true",
         help="run notebooks with your own rights, unconfined (UNSAFE=1)",
@@ -342,7 +358,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return WRONG
     try:
         return _grade(given)
-    except (RosterError, SubmissionsError, TestsError) as error:
+    except (RosterError, SubmissionsError, TestsError, TotalsError) as error:
         print(error, file=sys.stderr)
         return WRONG
     except UnconfinedError as error:
@@ -367,7 +383,16 @@ def _grade(given: argparse.Namespace) -> int:
     started = time.monotonic()
     sandbox.STOP.clear()  # of an earlier run in this process
     console = Console()
+    book = read_table(given.roster)
     people = read_roster(given.roster)
+    policy = None
+    if given.due:
+        policy = Policy(moment(given.due), given.grace, given.penalty)
+        for person in people:
+            policy.days(person, 0)  # an extension that is no date is said now
+    unknown = set(map(folded, given.regrade.split())) - {person.key for person in people}
+    if unknown:
+        raise RosterError(f"REGRADE names {sorted(unknown)[0]!r}, who is not on the roster")
     found = find(given.submissions, people)
     task = find_set(given.set, given.dist)
     if given.unsafe:
@@ -381,6 +406,7 @@ def _grade(given: argparse.Namespace) -> int:
     )
     grading = Grading(
         task=task,
+        book=book,
         people=people,
         found=found,
         folder=given.submissions,
@@ -389,6 +415,8 @@ def _grade(given: argparse.Namespace) -> int:
         out=out,
         template=by_hand.template(task.template),
         grader=version(),
+        policy=policy,
+        again=frozenset(map(folded, given.regrade.split())),
     )
     Results(out).sweep()
     if task.is_public_seed:
@@ -419,15 +447,19 @@ def report(grading: Grading, records: dict[str, Record], anonymous: bool) -> Non
         questions = tester.possible()
         tester.close()
     headings = grading.template.headings
-    table = shelf.put("grades.csv", grades(people, records, questions, headings))
-    for person in people:
-        page = feedback(name, person, records[person.id], headings)
-        shelf.put(f"feedback/{slug(person.id)}.md", page)
-    texts = [(person.id, person.name, records[person.id].texts) for person in people]
+    rubric = _rubric(grading)
     secret = _secret(grading.out) if anonymous else None
+    totals = _totals(grading, records, rubric, secret)
+    late = grading.policy is not None
+    table = shelf.put("grades.csv", grades(people, records, questions, headings, totals, late))
+    for person in people:
+        page = feedback(name, person, records[person.id], headings, totals[person.id], rubric)
+        shelf.put(f"feedback/{slug(person.id)}.md", page)
+    back = _back(grading, records, totals, questions, shelf)
+    texts = [(person.id, person.name, records[person.id].texts) for person in people]
     mathjax = _mathjax(grading.out)
     hand = shelf.put(
-        "to-be-read.html", by_hand.page(name, grading.template, texts, mathjax, secret)
+        "to-be-read.html", by_hand.page(name, grading.template, texts, mathjax, secret, rubric)
     )
     if secret is not None:
         shelf.put("whose-is-which.csv", by_hand.key(secret, [person.id for person in people]))
@@ -436,6 +468,79 @@ def report(grading: Grading, records: dict[str, Record], anonymous: bool) -> Non
         shelf.put("nobodys.txt", lines)
     shelf.close()
     _say(grading, records, table, hand)
+    if back is not None:
+        print(f"to be imported into {grading.book.shape.name}: {back}")
+
+
+def _rubric(grading: Grading) -> list[Part]:
+    """Return the parts of what a person reads: the set's rubric, or a part for each question."""
+    if grading.task.name in RUBRICS:
+        return [Part(title, points) for title, points in RUBRICS[grading.task.name]]
+    given = grading.template
+    return [Part(title, float(given.points.get(title, 0))) for title in given.headings]
+
+
+def _totals(
+    grading: Grading, records: dict[str, Record], rubric: list[Part], secret: str | None
+) -> dict[str, Total]:
+    """Return what everybody gets, with the points of by-hand.csv, which is written if need be."""
+    path = grading.out / "by-hand.csv"
+    lines = {
+        person.id: person.id if secret is None else by_hand.code_of(secret, person.id)
+        for person in grading.people
+    }
+    known: dict[str, ByHand] = {}
+    if path.exists():
+        known = read_sheet(path, lines.values(), rubric)
+    if rubric and any(folded(line) not in known for line in lines.values()):
+        names = [
+            (lines[person.id], harmless(person.name) if secret is None else "")
+            for person in grading.people
+        ]
+        if secret is not None:
+            names.sort()
+        write(path, sheet(names, rubric, known))
+    totals = {}
+    for person in grading.people:
+        record = records[person.id]
+        files = grading.found.of.get(person.id, [])
+        days = 0
+        if grading.policy is not None and files:
+            days = grading.policy.days(person, changed(files[0]))
+        totals[person.id] = Total(
+            program=sum(one["points"] for one in record.questions),
+            by_hand=known.get(folded(lines[person.id]), ByHand()),
+            days=days,
+            percent=grading.policy.percent if grading.policy is not None else 0,
+        )
+    return totals
+
+
+def _back(
+    grading: Grading,
+    records: dict[str, Record],
+    totals: dict[str, Total],
+    questions: Sequence[dict[str, Any]],
+    shelf: Shelf,
+) -> Path | None:
+    """Write the grades into a copy of the course system's own table, if the roster is one."""
+    name = file_name(grading.book)
+    if name is None:
+        return None
+    most = sum(one["possible"] for one in questions)
+    if any(one.by_hand.is_complete for one in totals.values()):
+        most += sum(part.points for part in _rubric(grading))
+    given = {}
+    for person in grading.people:
+        record, total = records[person.id], totals[person.id]
+        handed_in = record.status != NOT_SUBMITTED
+        said = " ".join(filter(None, (record.reason, total.by_hand.comment)))
+        given[person.key] = Given(total.total, said) if handed_in else Given(None)
+    try:
+        return shelf.put(name, filled(grading.book, grading.task.name, most, given))
+    except ScaleError as reason:
+        print(f"*** {name} was not written: {reason}.")
+        return None
 
 
 def _say(grading: Grading, records: dict[str, Record], table: Path, hand: Path) -> None:
@@ -452,7 +557,7 @@ def _say(grading: Grading, records: dict[str, Record], table: Path, hand: Path) 
     if table.name != "grades.csv":
         print("(grades.csv beside it was changed by hand, and is left alone)")
     print(f"feedback: {grading.out / 'feedback'}")
-    print(f"answers to be read by you: {hand}")
+    print(f"answers to be read by you: {hand}, with points and comments in by-hand.csv")
 
 
 def _secret(out: Path) -> str:

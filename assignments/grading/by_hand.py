@@ -23,6 +23,7 @@ from mdit_py_plugins.amsmath import amsmath_plugin
 from mdit_py_plugins.dollarmath import dollarmath_plugin
 
 from .answers import Cell
+from .totals import Part
 
 BEGIN, END = "<!-- BEGIN QUESTION -->", "<!-- END QUESTION -->"
 PLACEHOLDER = "_Type your answer here, replacing this text._"
@@ -186,6 +187,7 @@ def page(
     people: Sequence[tuple[str, str, list[Answer]]],
     mathjax: str | None,
     shuffled_by: str | None = None,
+    rubric: Sequence[Part] = (),
 ) -> str:
     """Return one page of all answers, question by question.
 
@@ -196,6 +198,7 @@ def page(
         mathjax: where the page finds MathJax, if it does.
         shuffled_by: something that nobody guesses: then names are left out, and the order
             is drawn from it.
+        rubric: the parts of an answer with their points.
     """
     headings = [*given.headings]
     if any(title == ELSEWHERE for _, _, texts in people for title, *_ in texts):
@@ -204,6 +207,9 @@ def page(
     for title in headings:
         points = f" ({given.points[title]} points)" if title in given.points else ""
         sections.append(f"<h2>{html.escape(title)}{points}</h2>")
+        if title in given.headings and rubric:
+            parts = "".join(f"<li>{html.escape(part.column)}</li>" for part in rubric)
+            sections.append(f'<ul class="how">{parts}</ul>')
         order = list(people)
         if shuffled_by is not None:
             order.sort(key=lambda one: _code(shuffled_by, title, one[0]))
@@ -213,7 +219,7 @@ def page(
                 continue
             who = f"{identifier} {person}".strip()
             if shuffled_by is not None:
-                who = _code(shuffled_by, "", identifier)[:8]
+                who = code_of(shuffled_by, identifier)
             shown = "".join(f'<div class="answer">{rendered(*one[1:])}</div>' for one in found)
             if not found:
                 shown = '<div class="answer none">No answer was found.</div>'
@@ -284,12 +290,17 @@ def _code(secret: str, title: str, identifier: str) -> str:
     return sha256(f"{secret}\n{title}\n{identifier}".encode()).hexdigest()
 
 
+def code_of(secret: str, identifier: str) -> str:
+    """Return what a person is called on a page without names."""
+    return _code(secret, "", identifier)[:8]
+
+
 def key(secret: str, people: Iterable[str]) -> str:
     """Return a table that says whose is which code of a page without names."""
     out = io.StringIO()
     table = csv.writer(out, lineterminator="\n")
     table.writerow(["code", "id"])
-    table.writerows(sorted((_code(secret, "", person)[:8], person) for person in people))
+    table.writerows(sorted((code_of(secret, person), person) for person in people))
     return out.getvalue()
 
 
@@ -307,7 +318,8 @@ form-action 'none'">
 {mathjax}</head>
 <body>
 <h1>{title}</h1>
-<p class="how">Give the points in the columns of grades.csv that are empty.</p>
+<p class="how">Give the points and a comment in by-hand.csv, and run make grade again: they
+go into grades.csv and into feedback/. Nothing is overwritten that you have filled in.</p>
 {sections}
 </body>
 </html>

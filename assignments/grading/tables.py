@@ -7,6 +7,7 @@ from typing import Any
 
 from .examine import NOT_SUBMITTED, UNREADABLE_FILE, Record
 from .roster import Person
+from .totals import Part, Total
 
 #: A spreadsheet would take a cell that begins so for a formula.
 FORMULAS = ("=", "+", "-", "@", "\t", "\r")
@@ -17,6 +18,8 @@ def grades(
     records: Mapping[str, Record],
     questions: Sequence[Mapping[str, Any]],
     by_hand: Sequence[str],
+    totals: Mapping[str, Total],
+    policy: bool = False,
 ) -> str:
     """Return the table: a row for everybody on the roster, in its order.
 
@@ -24,18 +27,24 @@ def grades(
         people: the roster.
         records: identifier → record, for everybody.
         questions: name and points of what is graded here.
-        by_hand: headings of what a person reads; these columns stay empty.
+        by_hand: headings of what a person reads; such a column is empty until all is given.
+        totals: identifier → what the person gets.
+        policy: whether lateness costs something, and is shown.
     """
     out = io.StringIO()
     table = csv.writer(out, lineterminator="\n")
     names = [question["name"] for question in questions]
     table.writerow(
-        ["id", "name", "status", "reason", *names, *(f"{h} (by hand)" for h in by_hand), "total"]
+        ["id", "name", "status", "reason", *names, *(f"{h} (by hand)" for h in by_hand)]
+        + (["days late", "taken off"] if policy else [])
+        + ["total"]
     )
     for person in people:
         record = records[person.id]
         points = {one["name"]: one["points"] for one in record.questions}
         earned = [points.get(name, 0) for name in names]
+        given = totals[person.id]
+        hand = given.by_hand
         table.writerow(
             [
                 person.id,
@@ -43,8 +52,9 @@ def grades(
                 record.status,
                 harmless(record.reason),
                 *map(number, earned),
-                *("" for _ in by_hand),
-                number(sum(earned)),
+                *(number(hand.total) if hand.is_complete else "" for _ in by_hand),
+                *([str(given.days), number(given.taken)] if policy else []),
+                number(given.total),
             ]
         )
     return out.getvalue()
@@ -65,7 +75,14 @@ def harmless(text: str) -> str:
     return "'" + text if text.startswith(FORMULAS) else text
 
 
-def feedback(name: str, person: Person, record: Record, by_hand: Sequence[str]) -> str:
+def feedback(
+    name: str,
+    person: Person,
+    record: Record,
+    by_hand: Sequence[str],
+    given: Total,
+    rubric: Sequence[Part] = (),
+) -> str:
     """Return what a student may read: of hidden tests nothing but the points."""
     total = sum(one["points"] for one in record.questions)
     possible = sum(one["possible"] for one in record.questions)
@@ -73,8 +90,15 @@ def feedback(name: str, person: Person, record: Record, by_hand: Sequence[str]) 
     if record.file and record.status != NOT_SUBMITTED:
         lines += ["", f"Graded was the file {code(record.file)}."]
     lines += ["", f"**{number(total)} of {number(possible)} points** that a program gives."]
-    if by_hand:
+    if given.by_hand.is_complete:
+        lines += _read(by_hand, given, rubric)
+    elif by_hand:
         lines += ["", f"Read by a person, and not in these points: {escaped('; '.join(by_hand))}."]
+    if given.days:
+        late = "1 day" if given.days == 1 else f"{given.days} days"
+        lines += ["", f"Handed in {late} late: {number(given.taken)} points are taken off."]
+    if given.by_hand.is_complete or given.days:
+        lines += ["", f"**{number(given.total)} points in all.**"]
     if record.notes:
         lines += ["", "## What may help", ""]
         lines += [f"- {escaped(note)}" for note in record.notes[:50]]
@@ -82,6 +106,18 @@ def feedback(name: str, person: Person, record: Record, by_hand: Sequence[str]) 
         for question in record.questions:
             lines += ["", *_question(question)]
     return "\n".join(lines) + "\n"
+
+
+def _read(by_hand: Sequence[str], given: Total, rubric: Sequence[Part]) -> list[str]:
+    """Return the points and the words of the person who has read the answer."""
+    hand = given.by_hand
+    most = sum(part.points for part in rubric)
+    lines = ["", f"## {escaped('; '.join(by_hand))}: {number(hand.total)} of {number(most)} points"]
+    lines += [""] + [
+        f"- {escaped(part.title)}: {number(points or 0.0)} of {number(part.points)} points"
+        for part, points in zip(rubric, hand.points, strict=True)
+    ]
+    return [*lines, *(["", escaped(hand.comment)] if hand.comment else [])]
 
 
 def _question(question: Mapping[str, Any]) -> list[str]:

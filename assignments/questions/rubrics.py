@@ -1,0 +1,22 @@
+"""How the points of a derivation are made up, so that two people who read it give the same."""
+
+#: Set → (what has to be there, points) for each part of its derivation.
+RUBRICS: dict[str, tuple[tuple[str, int], ...]] = {
+    "layers": (
+        ("one dimension: p(p + 1) products with a zero, derived from one output", 3),
+        ("two dimensions: the square, and why rows and columns can be chosen independently", 2),
+        ("the part that is saved, to first order, checked with p = 1", 1),
+    ),
+    "transformers": (
+        ("unfolding: keys, values, scores and sums, each as one output times how many", 1),
+        ("folding: the four products, and why they give the same numbers", 2),
+        ("the crossing, and its cases for r below, at and above the width of a head", 2),
+        ("the cache: r numbers for each token in either way, instead of 2d", 1),
+    ),
+    "networks": (
+        ("the forward pass", 1),
+        ("backward: both products with their shapes, and where the sum over the batch is", 2),
+        ("the product that nobody needs, and the exact cost of a step", 1),
+        ("two layers: the factor, its limit and its least value", 2),
+    ),
+}
