@@ -126,7 +126,7 @@ input_pixels = _usual(
 )
 no_padding = _usual(
     "no padding",
-    "That is without padding, which gives the window more places to stand at.",
+    "That is without padding, which gives the window more positions.",
 )
 forgot_samples = _usual(
     "batch forgotten",

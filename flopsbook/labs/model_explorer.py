@@ -66,7 +66,7 @@ class Parts:
 
 def _figures(node: Node) -> tuple[str, ...]:
     if node.parts and node.own != NO_COUNTS:
-        raise ValueError(f"{node.layer!r} computes something beside its parts: show that as well")
+        raise ValueError(f"{node.layer!r} computes something besides its parts: show that as well")
     report = Report(node)
     return tuple(str(getattr(report, figure)) for figure in FIGURES)
 
