@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from flopsbook.figures.drawing import BLUE, FAINT, INK, QUIET
+from flopsbook.figures.drawing import BLUE, FAINT, INK, QUIET, blank
 from flopsbook.picture import Picture, canvas, finished
 from flopslib.report.report import Report, Row
 
-__all__ = ["kind_bars", "kind_bars_data", "stage_bars", "stage_bars_data"]
+__all__ = [
+    "kind_bars",
+    "kind_bars_data",
+    "shapes_picture",
+    "shapes_picture_data",
+    "stage_bars",
+    "stage_bars_data",
+]
 
 Shares = dict[str, dict[str, float]]
 
@@ -25,16 +32,25 @@ def stage_bars_data(report: Report) -> dict[str, Shares]:
     >>> stage_bars_data(count(network, (1, 2)))["stages"]["narrow"]["macs"]
     0.3333333333333333
     """
-    stages: dict[str, list[int]] = {}
-    name = ""
-    for part in report.groups():
-        if part.macs or not name:
-            shape = part.output_shape or ()
-            name = f"{part.path}, {shape[-2]}×{shape[-1]}" if len(shape) == 4 else part.path
-        sums = stages.setdefault(name, [0, 0])
-        sums[0] += part.macs
-        sums[1] += part.parameters
+    stages = {
+        f"{path}, {shape[-2]}×{shape[-1]}" if len(shape) == 4 else path: [macs, parameters]
+        for path, shape, macs, parameters in _stages(report)
+    }
     return {"stages": _shares(report, stages)}
+
+
+def _stages(report: Report) -> Iterator[tuple[str, tuple[int, ...], int, int]]:
+    """Yield the path, the output, the MACs and the parameters of each part that has MACs.
+
+    A part without MACs belongs to the part before it.
+    """
+    stages: list[Any] = []
+    for part in report.groups():
+        if part.macs or not stages:
+            stages.append([part.path, part.output_shape or (), 0, 0])
+        stages[-1][2] += part.macs
+        stages[-1][3] += part.parameters
+    yield from map(tuple, stages)
 
 
 def _shares(report: Report, sums: dict[str, list[int]]) -> Shares:
@@ -55,6 +71,83 @@ def stage_bars(report: Report) -> Picture:
             f"stage's share of both, with the size of its picture. {listed}"
         ),
     )
+
+
+def shapes_picture_data(report: Report) -> dict[str, list[dict[str, Any]]]:
+    """Return the output of each stage, less the batch, its MACs and its parameters.
+
+    >>> from flopslib import count
+    >>> from flopslib.layers import Linear
+    >>> shapes_picture_data(count(Linear(2, 3), (1, 2)))["stages"]
+    [{'path': 'Linear', 'shape': (3,), 'macs': 6, 'parameters': 9}]
+    """
+    keys = ("path", "shape", "macs", "parameters")
+    stages = ((path or report.type, shape[1:], *sums) for path, shape, *sums in _stages(report))
+    return {"stages": [dict(zip(keys, stage, strict=True)) for stage in stages]}
+
+
+#: Where the first box is and how far it is to the next, how high the highest and how long the
+#: longest of them is, and how much of its height a box is drawn to the side.
+FIRST, PITCH, HIGHEST, LONGEST, SLANT = 6.3, 4.5, 6.5, 3.0, 0.25
+
+
+def shapes_picture(report: Report) -> Picture:
+    """Draw an image on its way through a network: a box for the output of each stage."""
+    data = shapes_picture_data(report)
+    floor = HIGHEST * (1 + SLANT) + 3.2
+    with canvas(5.4, 3.2) as (figure, axes):
+        blank(axes, FIRST + PITCH * len(data["stages"]), floor + 4.2)
+        _words(axes, 0, 0.6, ("MACs", BLUE), ("parameters", QUIET), weight="bold")
+        for at, (path, shape, macs, parameters) in enumerate(map(dict.values, data["stages"])):
+            x, (channels, *sides) = FIRST + PITCH * at, shape
+            _words(axes, x, 0.6, (_short(macs), BLUE), (_short(parameters), QUIET))
+            _box(axes, x, floor, *_sizes(shape, data))
+            size = (f"{channels:,} ×", "×".join(map(str, sides))) if sides else (f"{channels:,}",)
+            _words(axes, x, floor + 1, (path, INK), *((line, QUIET) for line in size))
+        listed = "; ".join(
+            f"{stage['path']}: {'×'.join(map(str, stage['shape']))}, {stage['macs']:,} MACs, "
+            f"{stage['parameters']:,} parameters"
+            for stage in data["stages"]
+        )
+        return finished(
+            figure,
+            caption="An image on its way through the network. Each box is the output of the part "
+            "named below it: as high as the image, and the longer the more channels it has. Above "
+            "the box are the MACs (blue) and the parameters (grey) of that part.",
+            alt=f"A row of boxes, from high and short ones to low and long ones. {listed}.",
+            data=data,
+        )
+
+
+def _sizes(shape: tuple[int, ...], data: dict[str, list[dict[str, Any]]]) -> tuple[float, float]:
+    """Return how long and how high a box is drawn; what is no image is a thin one."""
+    shapes = [stage["shape"] for stage in data["stages"]]
+    tallest = max((sides[-1] for _, *sides in shapes if sides), default=1)
+    high = max(shape[-1] / tallest, 0.02) if len(shape) == 3 else 0.02
+    return LONGEST * (shape[0] / max(shape[0] for shape in shapes)) ** 0.5, HIGHEST * high
+
+
+def _box(axes: Any, x: float, floor: float, long: float, high: float) -> None:
+    """Draw the front of a box, its top and its side."""
+    from matplotlib.patches import Polygon
+
+    aside = SLANT * high
+    top, end, back = floor - high, x + long, floor - high - aside
+    front = [(x, floor), (end, floor), (end, top), (x, top)]
+    lid = [(x, top), (end, top), (end + aside, back), (x + aside, back)]
+    side = [(end, floor), (end + aside, floor - aside), (end + aside, back), (end, top)]
+    for corners, fill in ((front, FAINT), (lid, "none"), (side, "none")):
+        axes.add_patch(Polygon(corners, facecolor=fill, edgecolor=INK, linewidth=1))
+
+
+def _words(axes: Any, x: float, y: float, *lines: tuple[str, str], **look: Any) -> None:
+    """Write lines below each other, each in its colour."""
+    for down, (line, colour) in enumerate(lines):
+        axes.text(x, y + 1.3 * down, line, va="center", color=colour, fontsize=9, **look)
+
+
+def _short(number: int) -> str:
+    return f"{number:,}" if number < 10**6 else f"{number / 10**6:,.1f} M"
 
 
 def kind_bars_data(report: Report) -> dict[str, Shares]:
