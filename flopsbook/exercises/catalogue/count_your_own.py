@@ -232,8 +232,7 @@ EXERCISES = (
                     Mistake(
                         "features",
                         lambda: 768,
-                        "Those are the features of a position; they stand at the end in both "
-                        "orders.",
+                        "Those are the features of a position; they come last in both orders.",
                     ),
                     Mistake(
                         "heads",
@@ -402,7 +401,7 @@ EXERCISES = (
                 expected=lambda: squeezed("parameters"),
                 mistakes=(
                     Mistake(
-                        "beside the rest",
+                        "of the rest",
                         lambda: squeezed("parameters", beside=True),
                         "You divided by all the rest; a share is of the whole.",
                     ),
@@ -487,7 +486,7 @@ EXERCISES = (
                 mistakes=(
                     mistakes.counted_flops(lambda: 2 * dense_macs(6)),
                     Mistake(
-                        "nothing put beside",
+                        "the first layer alone",
                         lambda: dense_macs(1),
                         "That is the first layer, or your `Concat` has lost the channels that "
                         "came in.",
@@ -516,7 +515,7 @@ EXERCISES = (
             "square of its depth; the narrow 1×1 convolutions keep the line flat."
         ),
         hints=(
-            "`Concat(old=Identity(), new=…)` puts new channels beside those that came in.",
+            "`Concat(old=Identity(), new=…)` puts new channels next to those of the input.",
             "How many channels does each of the six read? Begin with 64 and add.",
         ),
     ),
@@ -580,7 +579,7 @@ EXERCISES = (
         ),
         hints=(
             "One function for a layer, one for the model; `[layer] * 12` is twelve layers.",
-            "`nn.Shared(layer)` runs a layer and owns nothing.",
+            "`nn.Shared(layer)` runs a layer and has no weights.",
             "Compare the reports row by row: the first row that differs is the answer.",
         ),
     ),
