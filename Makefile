@@ -15,7 +15,7 @@ unexport PYTHONPATH
 # whoever sets it has every process compile the sources afresh
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: book test test-browser check serve clean notebooks format lock record bench peers mutants assignments grade pdf
+.PHONY: book test test-browser check serve clean notebooks format lock record bench peers mutants assignments grade class pdf
 
 book: $(INSTALLED)
 	$(BIN)/python -m flopsbook.build.site
@@ -76,6 +76,10 @@ grade: $(INSTALLED)
 	  $(if $(PENALTY),--penalty "$$PENALTY") $(if $(REGRADE),--regrade "$$REGRADE") \
 	  $(if $(CALL_TIMEOUT),--call-seconds "$$CALL_TIMEOUT") $(if $(filter 1 yes true,$(ANONYMOUS)),--anonymous) \
 	  $(if $(filter 1 yes true,$(UNSAFE)),--unsafe)
+
+# grade a class of more than sixty with all its accidents
+class: $(INSTALLED)
+	$(BIN)/python -m pytest tests/course/week
 
 # measure counting, sweeps and the import; beside the other counters once they are installed
 # (make peers); BENCH_ARGS="-k sweep" chooses

@@ -12,8 +12,9 @@ from flopsbook.build.kernels import environment, warm
 from flopsbook.build.notebooks import DROPPED
 
 # they need what the tests do without, or a while: see `make peers`, `make mutants`,
-# `make bench` and `make pdf`
+# `make bench`, `make class` and `make pdf`
 collect_ignore = [
+    "tests/course/week",
     "tests/library/bench",
     "tests/library/mutants",
     "tests/book/pdf",

@@ -4,12 +4,13 @@ A set's questions are the one place that knows the expected answers. The hidden 
 the master notebook, the zip for Gradescope and `make grade` all ask them.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from random import Random
 from typing import Any
 
+from flopsbook.exercises.exercise import Mistake
 from flopsbook.exercises.personal import as_python, folded, personal
 
 Plain = int | str | list[Any]
@@ -32,6 +33,9 @@ class Question:
         conditions: What a design has to fulfil, for a question to which many answers are
             right: a function of the answer and of the student's numbers for each name.
             Such a function is given plain data, and nothing else is known about it.
+        mistakes: The usual ones; what each gives is a function of the same arguments as
+            `expected`. They take no points away: they tell a teacher what a class has not
+            understood.
     """
 
     name: str
@@ -41,6 +45,7 @@ class Question:
     draw: Callable[[Random], Mapping[str, Any]] | None = None
     draws: int = 5
     conditions: Mapping[str, Callable[..., bool]] = field(default_factory=dict)
+    mistakes: tuple[Mistake, ...] = ()
 
     @property
     def is_function(self) -> bool:
@@ -58,6 +63,45 @@ class Question:
         digest = sha256(f"{seed}\n{self.name}\n{folded(student)}".encode()).hexdigest()
         random = Random(digest)
         return [self.draw(random) for _ in range(self.draws)]
+
+
+def recognised(
+    question: Question, cases: Sequence[tuple[Mapping[str, Any], object]]
+) -> list[Mistake]:
+    """Return the usual mistakes that a wrong answer shows.
+
+    Args:
+        question: What was asked.
+        cases: (arguments, what was found for them) pairs: one with a student's numbers where a
+            value is asked for, or one for each call of a function.
+
+    A mistake shows in a list if one of its entries is what the mistake gives; in the results of
+    a function, if all of them are.
+    """
+    cases = [(given, found) for given, found in cases]
+    right = [question.expected(**given) for given, _ in cases]
+    answers = [as_python(found) for _, found in cases]
+    if not question.is_function:
+        (answer,), (expected,) = answers, right
+        if not isinstance(answer, list) or not isinstance(expected, list):
+            return []
+        if len(answer) != len(expected):
+            return []
+        answers, right = answer, expected
+    if all(map(same, answers, right)):
+        return []
+    found = []
+    for mistake in question.mistakes:
+        gives = [mistake.gives(**given) for given, _ in cases]
+        gives = gives if question.is_function else gives[0]
+        shows = [
+            same(one, wrong) and not same(wrong, good)
+            for one, wrong, good in zip(answers, gives, right, strict=True)
+        ]
+        kept = all(map(same, answers, gives)) if question.is_function else True
+        if any(shows) and kept:
+            found.append(mistake)
+    return found
 
 
 def same(found: object, expected: Plain) -> bool:

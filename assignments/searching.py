@@ -1,6 +1,7 @@
-"""The largest number that still fits: what every question about a budget comes down to."""
+"""What the questions of several sets share: the largest number that fits, twice, half."""
 
 from collections.abc import Callable
+from typing import Any
 
 
 def largest(fits: Callable[[int], bool]) -> int:
@@ -21,3 +22,35 @@ def largest(fits: Callable[[int], bool]) -> int:
         middle = (low + high) // 2
         low, high = (middle, high) if fits(middle) else (low, middle)
     return low
+
+
+def doubled(gives: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function that gives twice as much, entry by entry.
+
+    >>> doubled(lambda n: [n, 3])(n=2)
+    [4, 6]
+    """
+
+    def twice(**sizes: Any) -> Any:
+        found = gives(**sizes)
+        return [2 * one for one in found] if isinstance(found, list) else 2 * found
+
+    return twice
+
+
+def halved(gives: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function that gives half as much, entry by entry; an odd number is nobody's.
+
+    >>> halved(lambda n: [n, 3])(n=2)
+    [1, None]
+    """
+
+    def half(**sizes: Any) -> Any:
+        found = gives(**sizes)
+        return [_half(one) for one in found] if isinstance(found, list) else _half(found)
+
+    return half
+
+
+def _half(number: int) -> int | None:
+    return None if number % 2 else number // 2

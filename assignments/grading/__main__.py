@@ -27,7 +27,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from assignments.questions.rubrics import RUBRICS
 from flopsbook.exercises.personal import folded
 
-from . import by_hand, sandbox
+from . import alike, by_hand, overview, sandbox
 from .autograder import ROOT, Set, Tester, TestsError, find_set
 from .examine import (
     CRASHED,
@@ -156,6 +156,7 @@ def _examined(
             limits=grading.limits,
         )
         record.texts = by_hand.answers(cells, grading.template)
+        record.own = alike.own(cells, grading.template)
         return record
     finally:
         workers.free.put((walls, tester))
@@ -455,6 +456,7 @@ def report(grading: Grading, records: dict[str, Record], anonymous: bool) -> Non
     for person in people:
         page = feedback(name, person, records[person.id], headings, totals[person.id], rubric)
         shelf.put(f"feedback/{slug(person.id)}.md", page)
+    seen = shelf.put("class.html", overview.page(name, people, records, totals))
     back = _back(grading, records, totals, questions, shelf)
     texts = [(person.id, person.name, records[person.id].texts) for person in people]
     mathjax = _mathjax(grading.out)
@@ -468,6 +470,7 @@ def report(grading: Grading, records: dict[str, Record], anonymous: bool) -> Non
         shelf.put("nobodys.txt", lines)
     shelf.close()
     _say(grading, records, table, hand)
+    print(f"the class at a glance, for you: {seen}")
     if back is not None:
         print(f"to be imported into {grading.book.shape.name}: {back}")
 

@@ -46,6 +46,7 @@ class Record:
         questions: what every question earned, as the tester says it.
         notes: what a student can use: cells that failed, answers of the wrong type.
         texts: (heading, text, pictures) of what is to be graded by hand.
+        own: words and code that the given notebook does not have, numbers as 0.
         confined: False where the teacher did without a sandbox.
     """
 
@@ -57,6 +58,7 @@ class Record:
     questions: list[dict[str, Any]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     texts: list[list[Any]] = field(default_factory=list)
+    own: str = ""
     confined: bool = True
 
     def as_dict(self) -> dict[str, Any]:

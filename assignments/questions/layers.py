@@ -4,7 +4,9 @@ from random import Random
 from typing import Any
 
 from assignments.question import Question
-from assignments.searching import largest
+from assignments.searching import doubled, halved, largest
+from flopsbook.exercises import mistakes
+from flopsbook.exercises.exercise import Mistake
 from flopslib import (
     conv2d,
     conv_output_size,
@@ -117,10 +119,53 @@ def _most_channels(mega_flops: int, side: int, kernel_size: int, groups: int) ->
     return [dense, groups * grouped, separable]
 
 
+def _tally_with_bias(in_features: int, out_features: int, batch: int) -> list[int]:
+    layer = linear(in_features, out_features, batch=batch)
+    return [layer.multiplications, layer.additions, layer.flops]
+
+
+def _without_stride(in_channels: int, out_channels: int, **sizes: int) -> list[int]:
+    return _strided(in_channels, out_channels, **{**sizes, "stride": 1})
+
+
+def _without_padding(in_channels: int, out_channels: int, **sizes: int) -> list[int]:
+    return _strided(in_channels, out_channels, **{**sizes, "padding": 0})
+
+
+NO_STRIDE = Mistake("stride forgotten", _without_stride, "You let the window move by one pixel.")
+NO_DILATION = Mistake(
+    "dilation forgotten",
+    lambda **sizes: _exactly(**{**sizes, "dilation": 1}),
+    "You left out the dilation, which makes the window wider and the output smaller.",
+)
+
 QUESTIONS = (
-    Question(name="layers-1", answer="layers_1", expected=_tally),
-    Question(name="layers-2", answer="layers_2", expected=_strided),
-    Question(name="layers-3", answer="layers_3", expected=_split),
+    Question(
+        name="layers-1",
+        answer="layers_1",
+        expected=_tally,
+        mistakes=(
+            mistakes.one_addition_too_many(_tally_with_bias),
+            mistakes.counted_macs(halved(_tally)),
+            mistakes.forgot_samples(lambda **sizes: _tally(**{**sizes, "batch": 1})),
+        ),
+    ),
+    Question(
+        name="layers-2",
+        answer="layers_2",
+        expected=_strided,
+        mistakes=(
+            mistakes.counted_macs(halved(_strided)),
+            mistakes.no_padding(_without_padding),
+            NO_STRIDE,
+        ),
+    ),
+    Question(
+        name="layers-3",
+        answer="layers_3",
+        expected=_split,
+        mistakes=(mistakes.counted_flops(doubled(_split)),),
+    ),
     Question(
         name="layers-4",
         answer="layers_4",
@@ -132,6 +177,10 @@ QUESTIONS = (
             | {"out_height": 5, "out_width": 7, "groups": 2},
         ),
         draw=_draw_grouped,
+        mistakes=(
+            mistakes.counted_macs(halved(_grouped_flops)),
+            mistakes.forgot_groups(lambda **sizes: _grouped_flops(**{**sizes, "groups": 1})),
+        ),
     ),
     Question(
         name="layers-5",
@@ -147,7 +196,28 @@ QUESTIONS = (
         ),
         draw=_draw_exact,
         draws=8,
+        mistakes=(
+            mistakes.dropped_the_bias(lambda **sizes: _exactly(**{**sizes, "bias": False})),
+            NO_DILATION,
+        ),
     ),
-    Question(name="layers-6", answer="layers_6", expected=_two_linears),
-    Question(name="layers-7", answer="layers_7", expected=_most_channels),
+    Question(
+        name="layers-6",
+        answer="layers_6",
+        expected=_two_linears,
+        mistakes=(
+            mistakes.counted_flops(doubled(_two_linears)),
+            mistakes.forgot_samples(lambda **sizes: _two_linears(**{**sizes, "batch": 1})),
+        ),
+    ),
+    Question(
+        name="layers-7",
+        answer="layers_7",
+        expected=_most_channels,
+        mistakes=(
+            mistakes.budget_in_macs(
+                lambda mega_flops, **sizes: _most_channels(2 * mega_flops, **sizes)
+            ),
+        ),
+    ),
 )

@@ -6,7 +6,9 @@ from random import Random
 from typing import Any
 
 from assignments.question import Question
-from assignments.searching import largest
+from assignments.searching import doubled, halved, largest
+from flopsbook.exercises import mistakes
+from flopsbook.exercises.exercise import Mistake
 from flopslib import count
 from flopslib.layers import Layer
 from flopslib.models import gpt, llama, mobilenet_v2, resnet50, vision_transformer
@@ -145,15 +147,40 @@ def _pictures(giga_macs: int, pictures: int) -> list[int]:
     return [side(resnet50), side(mobilenet_v2)]
 
 
+def _without_class_token(**sizes: int) -> list[int]:
+    positions, parameters, macs = _vit(**sizes)
+    return [positions - 1, parameters, macs]
+
+
 QUESTIONS = (
-    Question(name="networks-1", answer="networks_1", expected=_block),
-    Question(name="networks-2", answer="networks_2", expected=_vit),
+    Question(
+        name="networks-1",
+        answer="networks_1",
+        expected=_block,
+        mistakes=(mistakes.counted_flops(doubled(_block)),),
+    ),
+    Question(
+        name="networks-2",
+        answer="networks_2",
+        expected=_vit,
+        mistakes=(
+            mistakes.counted_flops(doubled(_vit)),
+            Mistake(
+                "class token forgotten",
+                _without_class_token,
+                "Beside the patches there is one more token, from which the class is read.",
+            ),
+        ),
+    ),
     Question(
         name="networks-3",
         answer="networks_3",
         expected=_gpt_parameters,
         examples=({"num_layers": 1, "d_model": 2, "vocab_size": 3, "num_positions": 5},),
         draw=_draw_gpt,
+        mistakes=(
+            mistakes.one_layer(lambda **sizes: _gpt_parameters(**{**sizes, "num_layers": 1})),
+        ),
     ),
     Question(
         name="networks-4",
@@ -164,8 +191,17 @@ QUESTIONS = (
             | {"d_ff": 6, "vocab_size": 10, "cached_tokens": 2},
         ),
         draw=_draw_llama,
+        mistakes=(
+            mistakes.counted_flops(doubled(_one_token)),
+            mistakes.one_layer(lambda **sizes: _one_token(**{**sizes, "num_layers": 1})),
+        ),
     ),
-    Question(name="networks-5", answer="networks_5", expected=_training_run),
+    Question(
+        name="networks-5",
+        answer="networks_5",
+        expected=_training_run,
+        mistakes=(mistakes.counted_macs(halved(_training_run)),),
+    ),
     Question(
         name="networks-6",
         answer="networks_6",
@@ -175,5 +211,14 @@ QUESTIONS = (
             "fits well": partial(_fits, percent=90),
         },
     ),
-    Question(name="networks-7", answer="networks_7", expected=_pictures),
+    Question(
+        name="networks-7",
+        answer="networks_7",
+        expected=_pictures,
+        mistakes=(
+            mistakes.budget_in_flops(
+                lambda giga_macs, pictures: _pictures(-(-giga_macs // 2), pictures)
+            ),
+        ),
+    ),
 )

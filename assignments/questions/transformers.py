@@ -4,7 +4,9 @@ from random import Random
 from typing import Any
 
 from assignments.question import Question
-from assignments.searching import largest
+from assignments.searching import doubled, halved, largest
+from flopsbook.exercises import mistakes
+from flopsbook.exercises.exercise import Mistake
 from flopslib import (
     Derivation,
     feed_forward,
@@ -114,10 +116,94 @@ def _longest(d_model: int, giga_flops: int) -> list[int]:
     return [length(causal=True), length(causal=False)]
 
 
+def _masked_parts(seq_len: int, num_heads: int, d_model: int) -> list[int]:
+    layer = multihead_attention(seq_len, d_model, num_heads=num_heads, causal=True)
+    return [layer.macs - _square(layer), _square(layer)]
+
+
+def _scores_alone(**sizes: int) -> list[int]:
+    weights, square = _parts(**sizes)
+    return [weights, square // 2]
+
+
+def _with_the_full_square(
+    new_tokens: int, cached_tokens: int, num_kv_heads: int, num_heads: int, d_model: int
+) -> list[int]:
+    layer = multihead_attention(
+        new_tokens,
+        d_model,
+        num_heads=num_heads,
+        num_kv_heads=num_kv_heads,
+        kv_seq_len=cached_tokens + new_tokens,
+    )
+    return [layer.flops - 2 * _square(layer), 2 * _square(layer)]
+
+
+def _own_keys(num_kv_heads: int, num_heads: int, **sizes: int) -> list[int]:
+    return _with_a_cache(num_kv_heads=num_heads, num_heads=num_heads, **sizes)
+
+
+def _two_matrices(d_model: int, multiple: int) -> list[int]:
+    """As if a gated network had two matrices: it could be as wide as the plain one."""
+    inner = 4 * d_model // multiple * multiple
+    return [inner, feed_forward(1, d_model).macs - feed_forward(1, d_model, d_ff=inner).macs]
+
+
+def _unmasked(seq_len: int, num_heads: int, d_model: int) -> list[int]:
+    other = transformer_layer(seq_len, d_model, num_heads=num_heads).other
+    return [other["exponentials"], other["divisions"], other["erfs"]]
+
+
+SEPARATE_KEYS = (
+    "every head with keys of its own",
+    "You gave each head of queries keys and values of its own; here several heads share them.",
+)
+
 QUESTIONS = (
-    Question(name="transformers-1", answer="transformers_1", expected=_parts),
-    Question(name="transformers-2", answer="transformers_2", expected=_with_a_cache),
-    Question(name="transformers-3", answer="transformers_3", expected=_gate),
+    Question(
+        name="transformers-1",
+        answer="transformers_1",
+        expected=_parts,
+        mistakes=(
+            mistakes.counted_flops(doubled(_parts)),
+            Mistake(
+                "a mask that is not there",
+                _masked_parts,
+                "You counted the pairs that a causal mask leaves; here every token sees all.",
+            ),
+            mistakes.one_of_two(_scores_alone),
+            mistakes.heads_multiplied(
+                lambda num_heads, **sizes: [
+                    num_heads * one for one in _parts(num_heads=num_heads, **sizes)
+                ]
+            ),
+        ),
+    ),
+    Question(
+        name="transformers-2",
+        answer="transformers_2",
+        expected=_with_a_cache,
+        mistakes=(
+            mistakes.counted_macs(halved(_with_a_cache)),
+            mistakes.full_square(_with_the_full_square),
+            Mistake(SEPARATE_KEYS[0], _own_keys, SEPARATE_KEYS[1]),
+        ),
+    ),
+    Question(
+        name="transformers-3",
+        answer="transformers_3",
+        expected=_gate,
+        mistakes=(
+            Mistake(
+                "two matrices for a gate",
+                _two_matrices,
+                "A gated network has three matrices, so it has to be narrower than the plain one.",
+            ),
+            mistakes.over_the_budget(
+                lambda d_model, multiple: [_gate(d_model, multiple)[0] + multiple, 0]
+            ),
+        ),
+    ),
     Question(
         name="transformers-4",
         answer="transformers_4",
@@ -128,6 +214,15 @@ QUESTIONS = (
         ),
         draw=_draw_attention,
         draws=6,
+        mistakes=(
+            mistakes.counted_macs(halved(_attention)),
+            mistakes.full_square(lambda **sizes: _attention(**{**sizes, "causal": False})),
+            Mistake(
+                SEPARATE_KEYS[0],
+                lambda **sizes: _attention(**{**sizes, "num_kv_heads": sizes["num_heads"]}),
+                SEPARATE_KEYS[1],
+            ),
+        ),
     ),
     Question(
         name="transformers-5",
@@ -136,7 +231,30 @@ QUESTIONS = (
         examples=tuple({"d_model": 4, "d_ff": 10, "causal": causal} for causal in (False, True)),
         draw=_draw_crossing,
         draws=6,
+        mistakes=(
+            mistakes.full_square(lambda **sizes: _crossing(**{**sizes, "causal": False})),
+            Mistake(
+                "one token too few",
+                lambda **sizes: _crossing(**sizes) - 1,
+                "That is the last number of tokens at which the square is not ahead.",
+            ),
+        ),
     ),
-    Question(name="transformers-6", answer="transformers_6", expected=_neither),
-    Question(name="transformers-7", answer="transformers_7", expected=_longest),
+    Question(
+        name="transformers-6",
+        answer="transformers_6",
+        expected=_neither,
+        mistakes=(
+            mistakes.full_square(_unmasked),
+            mistakes.one_head(lambda **sizes: _neither(**{**sizes, "num_heads": 1})),
+        ),
+    ),
+    Question(
+        name="transformers-7",
+        answer="transformers_7",
+        expected=_longest,
+        mistakes=(
+            mistakes.budget_in_macs(lambda d_model, giga_flops: _longest(d_model, 2 * giga_flops)),
+        ),
+    ),
 )

@@ -61,3 +61,11 @@ def make(dist):
         dist / "layers" / "autograder" / "layers-solved.ipynb",
         dist / "layers" / "student" / "layers.ipynb",
     )
+
+
+@pytest.fixture(scope="session")
+def other_set(dist):
+    """Makes notebooks of the set `transformers`."""
+    folder = dist / "transformers"
+    solved = folder / "autograder" / "transformers-solved.ipynb"
+    return classroom.Maker(solved, folder / "student" / "transformers.ipynb").solved

@@ -109,6 +109,17 @@ def class_of(make, other_set, number=0):
     return found
 
 
+def undeserved(people, rows):
+    """Return a line for everybody whose row is not what they deserve."""
+    wrong = []
+    for one in people:
+        row = rows[one.id.removeprefix('="').removesuffix('"')]
+        points = {name: int(row[name]) for name in ALL}
+        if (points, row["status"]) != (one.points, one.status) or one.reason not in row["reason"]:
+            wrong.append(f"{one.kind}: {row}, expected {one.status} {one.points} {one.reason}")
+    return wrong
+
+
 def roster(people):
     """Return the roster of a class as Excel would save it."""
     lines = ["sep=;", "id;name;lms"]
