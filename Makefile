@@ -1,5 +1,5 @@
 # make book | test | test-browser | check | serve | pdf | clean    (see README.md)
-# make notebooks | format | lock | record | bench | peers | mutants  (see CONTRIBUTING.md)
+# make notebooks | format | lock | record | class | bench | peers | mutants  (see CONTRIBUTING.md)
 
 PYTHON ?= python3
 BIN := .venv/bin

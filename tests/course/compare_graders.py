@@ -3,7 +3,8 @@
     python tests/course/compare_graders.py BEFORE AFTER [--people 200] [--rounds 3] [--jobs 2]
 
 Both trees need their environment (`make book` once). Each round grades the whole class from the
-beginning. Memory is the largest sum over all processes of a run, shared pages shared out (PSS).
+beginning. The processor's seconds are the grader's own, without what the sandboxes take, whose
+processes Linux counts elsewhere. Memory is the largest sum over all processes of a run, shared pages shared out (PSS).
 Run it on an idle machine: what else runs there is measured, too.
 """
 
@@ -119,11 +120,11 @@ def main():
                 one = graded(tree, place / f"dist-{name}", place, out, given.jobs)
                 found[name].append(one)
                 outcome[name] = rows(out)
-                print(f"{name:7} {one[0]:7.1f} s {one[1]:7.1f} s of the processor "
+                print(f"{name:7} {one[0]:7.1f} s {one[1]:7.1f} s of its own processor time "
                       f"{one[2] / 2**20:6.0f} MiB", flush=True)  # fmt: skip
     if outcome["before"] != outcome["after"]:
         raise SystemExit("the graders disagree")
-    for at, what in enumerate(("seconds", "seconds of the processor", "bytes")):
+    for at, what in enumerate(("seconds", "seconds of its own processor time", "bytes")):
         old, new = (statistics.median(one[at] for one in found[name]) for name in trees)
         print(f"{what}, medians: {old:,.0f} before, {new:,.0f} after, ratio {new / old:.2f}")
     return 0
