@@ -82,7 +82,8 @@ def shapes_picture_data(report: Report) -> dict[str, list[dict[str, Any]]]:
     [{'path': 'Linear', 'shape': (3,), 'macs': 6, 'parameters': 9}]
     """
     keys = ("path", "shape", "macs", "parameters")
-    stages = ((path or report.type, shape[1:], *sums) for path, shape, *sums in _stages(report))
+    whole = type(report.model).__name__
+    stages = ((path or whole, shape[1:], *sums) for path, shape, *sums in _stages(report))
     return {"stages": [dict(zip(keys, stage, strict=True)) for stage in stages]}
 
 

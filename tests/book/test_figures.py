@@ -19,6 +19,7 @@ CSS = (Path(__file__).parents[2] / "chapters" / "_static" / "book.css").read_tex
 FIGURES = {
     "dot product": lambda: figures.dot_product_picture(3),
     "gap": lambda: figures.convention_gap([3, 16, 64]),
+    "shapes": lambda: figures.shapes_picture(count(resnet50(), (1, 3, 224, 224))),
     "grid": lambda: figures.linear_grid(3, 2),
     "growth": lambda: figures.linear_growth([256, 512], [1, 8]),
     "window": lambda: figures.sliding_window([[1, 2, 3], [4, 5, 6]], [[1, 0], [2, 1]]),
