@@ -67,6 +67,8 @@ class Elsewhere:
         self.add("tests/library/mutants/survivors.toml", "survivor = []")
         self.add("pytest_playwright.py", "")  # what drives a browser
         (folder / "assignments").symlink_to(ROOT / "assignments")
+        numbers = "flopsbook/exercises/personal.py"  # which the sandbox has at hand
+        self.add(numbers, (ROOT / numbers).read_text())
         for name in ("conftest.py", "needs.py", "witnesses.py"):
             shutil.copy(HERE / name, folder / "tests")
 
@@ -196,8 +198,10 @@ def test_a_run_that_skipped_is_not_recorded(elsewhere, more):
 
 
 def test_the_graders_tests_that_need_no_sandbox_run_without_it(tmp_path):
-    tests = "tests/course/test_grading.py"
-    few = [f"{tests}::test_a_network_of_its_own_leads_nowhere", f"{tests}::test_whose_is_a_file"]
+    few = [
+        "tests/course/test_sandbox.py::test_a_network_of_its_own_leads_nowhere",
+        "tests/course/test_submissions.py::test_whose_is_a_file",
+    ]
     done = run_pytest(*few, cwd=ROOT, PATH=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "1 test was skipped: bwrap was not found" in done.stdout
