@@ -14,7 +14,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from queue import SimpleQueue
@@ -25,6 +24,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from assignments.questions.rubrics import RUBRICS
+from flopsbook.build.katex import VENDOR
 from flopsbook.exercises.personal import folded
 
 from . import alike, by_hand, overview, sandbox
@@ -459,9 +459,9 @@ def report(grading: Grading, records: dict[str, Record], anonymous: bool) -> Non
     seen = shelf.put("class.html", overview.page(name, people, records, totals))
     back = _back(grading, records, totals, questions, shelf)
     texts = [(person.id, person.name, records[person.id].texts) for person in people]
-    mathjax = _mathjax(grading.out)
+    style = _formulas(grading.out)
     hand = shelf.put(
-        "to-be-read.html", by_hand.page(name, grading.template, texts, mathjax, secret, rubric)
+        "to-be-read.html", by_hand.page(name, grading.template, texts, style, secret, rubric)
     )
     if secret is not None:
         shelf.put("whose-is-which.csv", by_hand.key(secret, [person.id for person in people]))
@@ -571,18 +571,12 @@ def _secret(out: Path) -> str:
     return path.read_text()
 
 
-def _mathjax(out: Path) -> str | None:
-    """Copy MathJax beside the page that needs it; return its name, if there is any to copy."""
-    found = sandbox.packages() / "sphinx-mathjax-offline" / "static" / "mathjax" / "tex-svg.js"
-    copy = out / "results" / "mathjax.js"
-    if not found.exists():
-        return None
-    with suppress(OSError):
-        if not copy.exists():
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(found, copy)
-        return "results/mathjax.js"
-    return None
+def _formulas(out: Path) -> str:
+    """Copy the style sheet and the fonts of formulas beside the page; return the sheet's name."""
+    folder = out / "results" / "katex"
+    if not (folder / "katex.min.css").exists():
+        shutil.copytree(VENDOR, folder, dirs_exist_ok=True)
+    return "results/katex/katex.min.css"
 
 
 if __name__ == "__main__":

@@ -22,6 +22,8 @@ from markdown_it import MarkdownIt
 from mdit_py_plugins.amsmath import amsmath_plugin
 from mdit_py_plugins.dollarmath import dollarmath_plugin
 
+from flopsbook.build.katex import displayed, typeset
+
 from .answers import Cell
 from .totals import Part
 
@@ -29,6 +31,7 @@ BEGIN, END = "<!-- BEGIN QUESTION -->", "<!-- END QUESTION -->"
 PLACEHOLDER = "_Type your answer here, replacing this text._"
 ELSEWHERE = "Text elsewhere in the notebook"
 LONGEST = 50_000
+LONGEST_FORMULA = 5_000
 
 #: Name → (type, Base64) of pictures.
 Pictures = dict[str, tuple[str, str]]
@@ -185,7 +188,7 @@ def page(
     name: str,
     given: Template,
     people: Sequence[tuple[str, str, list[Answer]]],
-    mathjax: str | None,
+    style: str | None,
     shuffled_by: str | None = None,
     rubric: Sequence[Part] = (),
 ) -> str:
@@ -195,7 +198,7 @@ def page(
         name: the set.
         given: the notebook that the students were given.
         people: (identifier, name, answers) of everybody on the roster.
-        mathjax: where the page finds MathJax, if it does.
+        style: where the page finds the style sheet of its formulas.
         shuffled_by: something that nobody guesses: then names are left out, and the order
             is drawn from it.
         rubric: the parts of an answer with their points.
@@ -229,7 +232,7 @@ def page(
     return PAGE.format(
         title=html.escape(f"{name}: answers to be read"),
         style=STYLE,
-        mathjax=MATHJAX.format(source=html.escape(mathjax)) if mathjax else "",
+        sheet=f'<link rel="stylesheet" href="{html.escape(style)}">\n' if style else "",
         sections="\n".join(sections),
     )
 
@@ -237,8 +240,8 @@ def page(
 def rendered(text: str, pictures: Pictures) -> str:
     """Return a student's Markdown as HTML: no link, no HTML and no script of the student's.
 
-    >>> rendered("**so** $a_1 * b_1$ <b>", {})
-    '<p><strong>so</strong> \\\\(a_1 * b_1\\\\) &lt;b&gt;</p>\\n'
+    >>> rendered("**so** *b* <b>", {})
+    '<p><strong>so</strong> <em>b</em> &lt;b&gt;</p>\\n'
     """
     environment = {"pictures": pictures, "shown": set()}
     page: str = _markdown().render(text, environment)
@@ -253,13 +256,10 @@ def _markdown() -> MarkdownIt:
     reader.use(dollarmath_plugin, double_inline=True).use(amsmath_plugin)
 
     def inline(_: Any, tokens: Any, at: int, *__: Any) -> str:
-        return html.escape(f"\\({tokens[at].content}\\)")
+        return formula(tokens[at].content, display=False)
 
     def block(_: Any, tokens: Any, at: int, *__: Any) -> str:
-        return f"<p>{html.escape(f'$${tokens[at].content}$$')}</p>"
-
-    def environment(_: Any, tokens: Any, at: int, *__: Any) -> str:
-        return f"<p>{html.escape(tokens[at].content)}</p>"
+        return f"<p>{formula(tokens[at].content, display=True)}</p>"
 
     def image(_: Any, tokens: Any, at: int, ___: Any, env: Any) -> str:
         name = str(tokens[at].attrs.get("src", "")).removeprefix("attachment:")
@@ -271,11 +271,27 @@ def _markdown() -> MarkdownIt:
         ("math_inline_double", block),
         ("math_block", block),
         ("math_block_label", block),
-        ("amsmath", environment),
+        ("amsmath", block),
         ("image", image),
     ):
         reader.add_render_rule(kind, rule)
     return reader
+
+
+def formula(latex: str, *, display: bool) -> str:
+    """Return a formula typeset; one that cannot be is shown as it was written.
+
+    >>> formula(r"\\frac{1}{<", display=False)
+    '<code>$\\\\frac{1}{&lt;$</code>'
+    """
+    signs = "$$" if display else "$"
+    try:
+        if len(latex) <= LONGEST_FORMULA:
+            own = display and r"\begin{" not in latex
+            return typeset(displayed(latex) if own else latex.strip(), display=display)
+    except ValueError:  # KaTeX's own, or no answer from it
+        pass
+    return f"<code>{html.escape(signs + latex + signs)}</code>"
 
 
 def _image(name: str, pictures: Pictures) -> str:
@@ -304,18 +320,16 @@ def key(secret: str, people: Iterable[str]) -> str:
     return out.getvalue()
 
 
-# what students wrote is text here, and nothing else: it is escaped, no script but MathJax
-# runs, and of MathJax neither links nor styles nor further packages
+# what students wrote is text and formulas here, and nothing else: the page runs no script at all
 PAGE = """<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; \
-script-src file: 'unsafe-inline'; font-src file: data:; img-src data:; base-uri 'none'; \
-form-action 'none'">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src file: \
+'unsafe-inline'; font-src file:; img-src data:; base-uri 'none'; form-action 'none'">
 <title>{title}</title>
 <style>{style}</style>
-{mathjax}</head>
+{sheet}</head>
 <body>
 <h1>{title}</h1>
 <p class="how">Give the points and a comment in by-hand.csv, and run make grade again: they
@@ -323,15 +337,4 @@ go into grades.csv and into feedback/. Nothing is overwritten that you have fill
 {sections}
 </body>
 </html>
-"""
-
-MATHJAX = """<script>
-window.MathJax = {{
-  loader: {{load: []}},
-  tex: {{packages: {{"[-]": ["html", "require", "autoload", "configmacros"]}},
-         inlineMath: [["$", "$"], ["\\\\(", "\\\\)"]], maxBuffer: 5120, maxMacros: 1000}},
-  options: {{enableMenu: false, ignoreHtmlClass: ".*", processHtmlClass: "answer"}}
-}};
-</script>
-<script defer src="{source}"></script>
 """

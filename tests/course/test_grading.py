@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -129,11 +130,15 @@ def test_feedback_shows_what_a_student_wrote_as_text(graded):
 def test_what_a_person_reads_is_on_one_page_and_nothing_but_text(graded):
     page = (graded["out"] / "to-be-read.html").read_text()
     assert "Question 8" in page
-    assert "&lt;script&gt;alert(1)&lt;/script&gt; \\(x^2\\)" in page
+    assert '&lt;script&gt;alert(1)&lt;/script&gt; <span class="katex">' in page
     assert "<script>alert" not in page
     assert page.count("An answer written elsewhere") == 1
     assert "Type your answer here" not in page
     assert "Content-Security-Policy" in page
+    assert "<script" not in page
+    sheet = re.search(r'<link rel="stylesheet" href="([^"]*)">', page)[1]
+    assert "KaTeX_Main" in (graded["out"] / sheet).read_text()
+    assert list((graded["out"] / sheet).parent.glob("fonts/*.woff2"))
     assert page.count("<h3>") >= len(graded["cases"])
 
 

@@ -181,6 +181,52 @@ def test_a_page_without_names_has_a_key():
     assert sorted(order) == list("012345678") != order
 
 
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("- **so** $x^2$", ["<strong>so</strong>", "<mi>x</mi>"]),
+        ("$$2 \\sum_{i=0}^{p-1} (p - i) = p(p+1),$$", ["katex-display", "<mo>∑</mo>"]),
+        ("$$\na &= b \\\\ c &= d\n$$", ["katex-display", "<mtable"]),
+        ("\\begin{align}\na &= b \\\\\nc &= d\n\\end{align}", ["katex-display", "<mtable"]),
+        ("| a | b |\n| - | - |\n| $y$ | 3 |", ["<table>", "<mi>y</mi>"]),
+    ],
+)
+def test_formulas_are_typeset_wherever_they_stand(text, parts):
+    shown = by_hand.rendered(text, {})
+    assert all(part in shown for part in parts)
+    assert "<code>" not in shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "$\\frac{1$",
+        "$\\href{javascript:alert(1)}{x}$",
+        "$\\htmlStyle{color:red}{x}$",
+        "$\\includegraphics{http://example.com/x.png}$",
+        "$\\def\\a{\\a\\a}\\a$",
+        "$" + "x" * 6000 + "$",
+    ],
+)
+def test_what_cannot_be_typeset_does_nothing_and_is_shown(text):
+    shown = by_hand.rendered(text, {})
+    # KaTeX writes the name of a command that it does not trust in red
+    assert "<code>$" in shown or "color:#cc0000" in shown
+    assert "href=" not in shown
+    assert "<img" not in shown
+
+
+def test_nothing_of_a_student_is_markup():
+    text = "<script>x</script> [a](http://x) <http://y> ![b](http://z/p.png) $<b>$\n\n<b>c</b>\n\n[r]: http://w"
+    shown = by_hand.rendered(text, {})
+    assert not re.search(r"<(script|a|b|img)\b", shown)
+    assert "a picture that is not in the notebook" in shown
+    page = by_hand.page(
+        "layers", TEMPLATE, [("s1", "", [["Question 8: zeros", text, {}]])], "x.css"
+    )
+    assert "script" not in re.sub(r"&lt;/?script", "", page)  # neither a student's nor ours
+
+
 PACKAGE = Path(sandbox.__file__).parent
 MODULES = sorted({path.stem for path in PACKAGE.glob("*.py")} - {"runner", "worker", "__init__"})
 
