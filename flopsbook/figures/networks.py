@@ -68,7 +68,7 @@ def stage_bars(report: Report) -> Picture:
         data["stages"],
         lambda listed: (
             "Where the operations are (blue), and where the parameters (grey): each "
-            f"stage's share of both, with the size of its picture. {listed}"
+            f"stage's share of both, with the size of its image. {listed}"
         ),
     )
 
@@ -87,21 +87,22 @@ def shapes_picture_data(report: Report) -> dict[str, list[dict[str, Any]]]:
     return {"stages": [dict(zip(keys, stage, strict=True)) for stage in stages]}
 
 
-#: Where the first box is and how far it is to the next, how high the highest and how long the
-#: longest of them is, and how much of its height a box is drawn to the side.
-FIRST, PITCH, HIGHEST, LONGEST, SLANT = 6.3, 4.5, 6.5, 3.0, 0.25
+#: How far it is from box to box, how high the highest and how long the longest of them is, and how
+#: much of its height a box is drawn to the side.
+PITCH, HIGHEST, LONGEST, SLANT = 4.4, 6.5, 3.0, 0.25
 
 
 def shapes_picture(report: Report) -> Picture:
     """Draw an image on its way through a network: a box for the output of each stage."""
     data = shapes_picture_data(report)
-    floor = HIGHEST * (1 + SLANT) + 3.2
+    floor = HIGHEST * (1 + SLANT) + 4.4
     with canvas(5.4, 3.2) as (figure, axes):
-        blank(axes, FIRST + PITCH * len(data["stages"]), floor + 4.2)
-        _words(axes, 0, 0.6, ("MACs", BLUE), ("parameters", QUIET), weight="bold")
+        blank(axes, PITCH * len(data["stages"]) + 0.2, floor + 4.2)
+        _words(axes, 0.1, 0.5, ("MACs", BLUE), weight="bold")
+        _words(axes, 0.7 * PITCH, 0.5, ("parameters", QUIET), weight="bold")
         for at, (path, shape, macs, parameters) in enumerate(map(dict.values, data["stages"])):
-            x, (channels, *sides) = FIRST + PITCH * at, shape
-            _words(axes, x, 0.6, (_short(macs), BLUE), (_short(parameters), QUIET))
+            x, (channels, *sides) = PITCH * at + 0.1, shape
+            _words(axes, x, 1.9, (_short(macs), BLUE), (_short(parameters), QUIET))
             _box(axes, x, floor, *_sizes(shape, data))
             size = (f"{channels:,} ×", "×".join(map(str, sides))) if sides else (f"{channels:,}",)
             _words(axes, x, floor + 1, (path, INK), *((line, QUIET) for line in size))

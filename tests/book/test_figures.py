@@ -355,6 +355,24 @@ class TestData:
             }
         }
 
+    def test_shapes_picture(self):
+        # 54 weights at 4*4 places and 8*5 once; the norm's 2*3 parameters belong to the
+        # convolution before it, and what has no MACs has no box
+        model = nn.Sequential(
+            conv=nn.Conv2d(2, 3, 3, padding=1, bias=False),
+            norm=nn.BatchNorm2d(3),
+            pool=nn.MaxPool2d(2),
+            flatten=nn.Flatten(),
+            fc=nn.Linear(12, 5, bias=False),
+        )
+        report = count(model, (1, 2, 4, 4))
+        conv = {"path": "conv", "shape": (3, 4, 4), "macs": 864, "parameters": 60}
+        fc = {"path": "fc", "shape": (5,), "macs": 60, "parameters": 60}
+        assert figures.shapes_picture_data(report) == {"stages": [conv, fc]}
+        drawn = figures.shapes_picture(report)
+        for label in ("864", "60", "3 ×", "4×4", ">5<", "conv", "fc"):
+            assert label in drawn.svg
+
     def test_kind_bars(self):
         # at 3*3 places 4*9 depthwise, 4*6 pointwise and 2 groups of 3*3 weights; 6*7 once
         model = nn.Sequential(

@@ -28,7 +28,7 @@ NETWORKS = {
 
 @cache
 def network(name: str, height: int = 224, width: int = 224) -> Report:
-    """A network on one picture."""
+    """A network on one image."""
     return count(NETWORKS[name](), (1, 3, height, width))
 
 
@@ -200,7 +200,7 @@ EXERCISES = (
                         "twice ResNet-18",
                         lambda: 2 * network("resnet18").macs,
                         "Twice the blocks are not twice the network: its first and its last "
-                        "layer, and the blocks that halve the picture, are there once.",
+                        "layer, and the blocks that halve the image, are there once.",
                     ),
                     Mistake(
                         "half a block",
@@ -210,7 +210,7 @@ EXERCISES = (
                     Mistake(
                         "blocks that halve",
                         lambda: longer(8, "layer2.0"),
-                        "The added blocks are plain; a block that halves the picture is cheaper, "
+                        "The added blocks are plain; a block that halves the image is cheaper, "
                         "and each stage has it once.",
                     ),
                     Mistake(
@@ -223,19 +223,19 @@ EXERCISES = (
             ),
         ),
         worth_knowing=(
-            "A deeper network of the same family is a straight line: so many blocks more, so "
-            "many times one price."
+            "The cost of a family of networks is a straight line: each further block adds the "
+            "same price."
         ),
         hints=(
             "How many blocks has ResNet-34 more, and which ones are they?",
-            'The price of a plain block stands in the report: `small["layer2.1"]`.',
+            'The price of a plain block is in the report: `small["layer2.1"]`.',
         ),
     ),
     Exercise(
         label="networks-wide",
         questions=(
             Question(
-                asks="the MACs for a picture of 224×448",
+                asks="the MACs for an image of 224×448",
                 kind=Whole(),
                 expected=lambda: network("resnet18", width=448).macs,
                 mistakes=(
@@ -244,7 +244,7 @@ EXERCISES = (
                         "last layer doubled",
                         lambda: wider(head=2),
                         "You doubled everything; one layer gets a mean of each channel, however "
-                        "large the picture was.",
+                        "large the image was.",
                     ),
                     Mistake(
                         "both sides doubled",
@@ -259,7 +259,7 @@ EXERCISES = (
                     Mistake(
                         "not larger",
                         lambda: network("resnet18").macs,
-                        "That is the cost of the square picture.",
+                        "That is the cost of the square image.",
                     ),
                 ),
             ),
@@ -281,7 +281,7 @@ EXERCISES = (
             "halved side is rounded up."
         ),
         hints=(
-            "Which layers of the table see the picture, and which one does not?",
+            "Which layers of the table see the image, and which one does not?",
             "Split the total in two parts, and double one of them. How often is a side halved?",
         ),
     ),
@@ -297,7 +297,7 @@ EXERCISES = (
                         "stride of the paper",
                         lambda: "first",
                         "With the stride on the first, as in the paper, her network would cost "
-                        "less than the one of this chapter.",
+                        "less than that of this chapter.",
                     ),
                     Mistake(
                         "stride of the libraries",
@@ -315,13 +315,13 @@ EXERCISES = (
                     Mistake(
                         "added four times",
                         lambda: stride_on_last(4),
-                        "Those convolutions cost four times as much as before, and once of that "
-                        "you had counted already.",
+                        "Those convolutions cost four times as much as before, and one of the "
+                        "four times was counted already.",
                     ),
                     Mistake(
                         "twice the places",
                         lambda: stride_on_last(1),
-                        "A picture that is not halved has twice the height *and* twice the width.",
+                        "An image that is not halved has twice the height *and* twice the width.",
                     ),
                     Mistake(
                         "one stage",
@@ -346,11 +346,11 @@ EXERCISES = (
             ),
         ),
         worth_knowing=(
-            "Three networks, one name, the same parameters: where nobody says where the stride "
-            "is, only the MACs tell."
+            "Three networks have one name and the same parameters; if nobody says where the "
+            "stride is, only the MACs tell them apart."
         ),
         hints=(
-            "Her figure is above that of the chapter: which layer works on a larger picture "
+            "Her figure is above that of the chapter: which layer works on a larger image "
             "than it does there?",
             "Behind the stride everything is as it was. In how many blocks is there a stride, "
             "and how many times the places has the layer in front of it?",
@@ -369,13 +369,13 @@ EXERCISES = (
                     Mistake(
                         "three whole passes",
                         lambda: training(first=0),
-                        "Nobody needs the gradient of the picture: the first layer goes back "
+                        "Nobody needs the gradient of the image: the first layer goes back "
                         "only once.",
                     ),
                     Mistake(
-                        "backward as dear as forward",
+                        "backward as forward",
                         lambda: training(passes=2, first=0),
-                        "The backward pass costs two forward ones: inputs and weights both want "
+                        "The backward pass costs two forward ones: inputs and weights both need "
                         "a gradient.",
                     ),
                     mistakes.forgot_groups(lambda: training(undivided=1)),
@@ -406,12 +406,13 @@ EXERCISES = (
                     Mistake(
                         "both ways back",
                         lambda: 2,
-                        "Were both gradients wrong, the report would be nearly twice as far off.",
+                        "If both gradients were wrong, the report would be nearly twice as "
+                        "far off.",
                     ),
                     Mistake(
                         "all passes",
                         lambda: 3,
-                        "The forward pass is counted correctly, says the exercise.",
+                        "The exercise says that the forward pass is counted correctly.",
                     ),
                 ),
             ),
@@ -421,7 +422,7 @@ EXERCISES = (
             "asked about every kind of layer you use."
         ),
         hints=(
-            "What a step should cost is in the chapter: three passes, less one thing.",
+            "The cost of a training step is in the chapter: three passes, less one gradient.",
             "In MobileNetV2 most 3×3 convolutions are depthwise. What would one cost if every "
             "output channel saw every input channel?",
             "Multiply each layer of a pass by its groups, and compare with the report: is one "
@@ -468,25 +469,25 @@ EXERCISES = (
                     ),
                     mistakes.over_the_budget(lambda: widest(160, more=1)),
                     Mistake(
-                        "a smaller picture forgotten",
+                        "a smaller image forgotten",
                         widest,
-                        "That is the width for the larger picture; a smaller one leaves more.",
+                        "That is the width for the larger image; a smaller one leaves more.",
                     ),
                     Mistake(
                         "width for side",
                         lambda: Fraction(round(widest() * 224 / 160 * 20), 20),
                         "You multiplied the width by the ratio of the sides, as if the MACs grew "
-                        "with the square of the width. They grow more slowly, so there is more "
-                        "to be had.",
+                        "with the square of the width. They grow more slowly, so the budget "
+                        "pays for more.",
                     ),
                 ),
                 # half the budget and half the area are nearly the same
-                coincide=(("budget in FLOPs", "a smaller picture forgotten"),),
+                coincide=(("budget in FLOPs", "a smaller image forgotten"),),
             ),
         ),
         worth_knowing=(
-            "Two knobs, the width and the side of the picture, turn one price; which of them "
-            "loses less accuracy, no count can tell."
+            "Two knobs, the width and the side of the image, turn one price; no count can "
+            "tell which of them loses less accuracy."
         ),
         hints=(
             "`mobilenet_v2(width_mult=…)` builds one; `count` tells its MACs.",
@@ -516,7 +517,7 @@ EXERCISES = (
                         "one place",
                         lambda: saved("parameters"),
                         "Those are the weights that are saved; each of them was used at every "
-                        "place of the picture.",
+                        "place of the image.",
                     ),
                 ),
             ),
@@ -557,7 +558,7 @@ EXERCISES = (
                     Mistake(
                         "budget in FLOPs",
                         lambda: inner_width(figure="flops"),
-                        "You spent MACs on FLOPs: compare both blocks in one unit.",
+                        "You compared MACs with FLOPs: count both blocks in one unit.",
                     ),
                     Mistake(
                         "exactly twice",
@@ -574,7 +575,7 @@ EXERCISES = (
         ),
         worth_knowing=(
             "MACs and weights are saved in one ratio, since every weight of the block is used at "
-            "the same places; where a stride stands between, the two ratios part."
+            "the same places; where a stride is between them, the two ratios differ."
         ),
         hints=(
             "The two 1×1 convolutions stay as they are. What does the 3×3 cost before and after?",
