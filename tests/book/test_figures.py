@@ -11,7 +11,7 @@ from flopsbook.inline_svg import figure_html
 from flopsbook.tables import conventions_table, notation_table
 from flopslib import count, linear, transformer_layer
 from flopslib import layers as nn
-from flopslib.models import alexnet, llama_7b, mobilenet_v2, resnet50, vit_b_16
+from flopslib.models import alexnet, llama, llama_7b, mobilenet_v2, resnet50, vit_b_16
 
 CSS = (Path(__file__).parents[2] / "chapters" / "_static" / "book.css").read_text()
 
@@ -45,12 +45,17 @@ FIGURES = {
     "painted": lambda: figures.painted_windows(2, 3, 2, 1),
     "stride": lambda: figures.scatter_growth([1, 2], channels=2, kernel=2, side=3),
     "gated": lambda: figures.gated_weights(3),
+    "path": lambda: figures.model_path(one_layer),
     "token": lambda: figures.token_context(llama_7b, [1, 4096], usual=2048),
     "model shares": lambda: figures.model_shares(["gpt2_small", "llama3_8b"], seen=1024),
     "stages": lambda: figures.stage_bars(count(resnet50(), (1, 3, 224, 224))),
     "kinds": lambda: figures.kind_bars(count(mobilenet_v2(), (1, 3, 224, 224))),
     "tools": lambda: figures.tool_spread(["resnet18", "gpt2_layer"]),
 }
+
+
+def one_layer(**options):
+    return llama(1, 6, 1, 5, vocab_size=7, **options)
 
 
 @cache
@@ -307,6 +312,27 @@ class TestData:
         data = figures.gated_weights_data(6)
         assert data["macs"] == {"plain": 288, "gated": 288}
         assert (data["plain"], data["gated"]) == ([24, 24], [16, 16, 16])
+
+    def test_path(self):
+        # 7 tokens; width 6, of one head; squares of 6² and, for keys and values, 6·6; 3 matrices
+        # of 6·5; no weights in the scores and the sum, which are 6 products each
+        data = figures.model_path_data(one_layer)
+        squares, gated = 4 * 36, 3 * 30
+        assert data["blocks"] == [
+            ("token table", {"token table": (42, 0)}),
+            ("norm", {"norms": (6, 0)}),
+            ("attention", {"projections": (squares, squares), "scores and weighted sum": (0, 12)}),
+            ("norm", {"norms": (6, 0)}),
+            ("feed-forward", {"feed-forward": (gated, gated)}),
+            ("norm", {"norms": (6, 0)}),
+            ("logits", {"logits": (42, 42)}),
+        ]
+        assert data["parameters"] == 42 + squares + gated + 18 + 42
+        assert data["macs"] == squares + 12 + gated + 42
+
+    def test_only_a_model_of_one_layer_has_a_path(self):
+        with pytest.raises(ValueError, match="one layer, got 32 layers"):
+            figures.model_path_data(llama_7b)
 
     def test_token(self):
         # LLaMA-7B: 4 squares of 4096² and 3 matrices of 4096 × 11008 in 32 layers; for each

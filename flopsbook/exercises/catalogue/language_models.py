@@ -26,7 +26,7 @@ __all__ = ["EXERCISES"]
 
 
 def head(*, tokens: int = 1000, causal: bool = True, figure: str = "flops") -> int:
-    """A text that LLaMA-7B reads."""
+    """A sequence that LLaMA-7B reads."""
     return int(getattr(prompt(llama_7b, tokens, causal=causal), figure))
 
 
@@ -55,7 +55,7 @@ def llama_with_products() -> int:
 def half_attention(
     *, layers_alone: bool = False, all_parameters: bool = False, times: int = 1
 ) -> int:
-    """The positions at which scores and weighted sums are half of a token's cost."""
+    """The tokens seen at which scores and weighted sums are half of a token's cost."""
     one = next_token(llama3_8b)
     work = one.parameters if all_parameters else products(one).weights
     if layers_alone:
@@ -67,7 +67,7 @@ PAGE_LENGTH = 2048
 
 
 def page_claims() -> int:
-    """What the page says that a text costs."""
+    """What the page says that a sequence costs."""
     length, width = PAGE_LENGTH, 4096
     square = 32 * (matmul(length, width, length) + matmul(length, length, width))
     return int(length * (2 * llama_7b().parameters + square.flops))
@@ -89,7 +89,7 @@ def counted_twice() -> str:
 def share(
     each: int, *, logits: int = 0, causal: bool = True, all_parameters: bool = False
 ) -> Fraction:
-    """So many FLOPs for each weight inside GPT-2's layers, as a share of the exact sum.
+    """Some FLOPs for each weight inside GPT-2's layers, as a share of the exact sum.
 
     Args:
         each: FLOPs for each of those weights.
@@ -120,7 +120,7 @@ def both_ends(*, look_up: bool = False, first: bool = True, last: bool = True) -
 
 
 def owned(*, tables: int = 1, wideners: int = 1) -> Any:
-    """The parameters of so many thin tables and so many matrices that widen, in letters."""
+    """The parameters of some thin tables and some matrices that widen, in letters."""
     v, d, e = letters()
     table = parameters(linear, e, v, bias=False)
     return tables * table + wideners * parameters(linear, e, d, bias=False)
@@ -140,12 +140,12 @@ def letters() -> Any:
 
 
 def pairs(*, beside: int = 2, layers: int = 32, matrices: int = 2, rank: int = 16) -> int:
-    """The parameters of the thin pairs beside the layers of LLaMA-7B."""
+    """The parameters of the thin pairs of LLaMA-7B."""
     return beside * layers * matrices * int(parameters(linear, 4096, rank, bias=False))
 
 
 def with_pairs(frozen: int = 4) -> Fraction:
-    """Training the pairs, at so many FLOPs for each frozen weight, as a share of training all."""
+    """Training the pairs as a share of training all, at ``frozen`` FLOPs a frozen weight."""
     weights = products(next_token(llama_7b)).weights
     return Fraction(frozen * weights + 6 * pairs(), 6 * weights)
 
@@ -156,13 +156,13 @@ def rate(*, accelerators: int = 64, used: Fraction = Fraction(2, 5)) -> Fraction
 
 
 def tokens_in_a_week(*, days: int = 7, figure: Fraction = Fraction(1), **of: Any) -> Fraction:
-    """The tokens that LLaMA-7B can be trained on, if a token costs so many times what it does."""
+    """The tokens that LLaMA-7B can be trained on, if a token costs ``figure`` times as much."""
     text = training(llama_7b, tokens=2048, seq_len=2048, causal=True)
     return days * rate(**of) / (text.flops * figure) * 2048
 
 
 def days_for_gpt3(*, exactly: bool = False, figure: Fraction = Fraction(1), **of: Any) -> Fraction:
-    """The days that GPT-3 takes, if a token costs so many times what the rule says."""
+    """The days that GPT-3 takes, if a token costs ``figure`` times what the rule says."""
     run = training(gpt3, tokens=300 * 10**9, seq_len=2048, causal=True)
     return (run.flops if exactly else run.rule) * figure / rate(**of)
 
@@ -172,7 +172,7 @@ NAMES = tuple(build.__name__ for build in GPT2)
 
 
 def study(build: Callable[..., Any], *, causal: bool = True, each: int = 20) -> Training:
-    """A model trained on so many tokens for each parameter."""
+    """A model trained on ``each`` tokens for each parameter."""
     texts = -(-each * build().parameters // 1024)
     return training(build, tokens=texts * 1024, seq_len=1024, causal=causal)
 
@@ -203,7 +203,7 @@ EXERCISES = (
         label="language-head",
         questions=(
             Question(
-                asks="the FLOPs for the text, to one digit",
+                asks="the FLOPs for the sequence, to one digit",
                 kind=OneDigit(),
                 expected=head,
                 mistakes=(
@@ -212,13 +212,13 @@ EXERCISES = (
                     Mistake(
                         "training",
                         lambda: 3 * head(),
-                        "That is training, three times a forward pass; here a text is read.",
+                        "That is training, three times a forward pass; here the model reads.",
                         Fraction(3),
                     ),
                     Mistake(
                         "parameters",
                         lambda: llama_7b().parameters,
-                        "Those are the parameters: each costs two FLOPs, and that for each token.",
+                        "Those are the parameters: each costs two FLOPs for each token.",
                     ),
                 ),
             ),
@@ -237,11 +237,11 @@ EXERCISES = (
             ),
         ),
         worth_knowing=(
-            "Two FLOPs a weight and token: with that a prompt is counted in the head, as long "
-            "as it is short beside the crossing."
+            "With two FLOPs for each weight and token you can count a prompt in your head, as "
+            "long as it is short compared with the length at which the square overtakes."
         ),
         hints=(
-            "How many weights has a model that calls itself 7B?",
+            "How many weights does a model called 7B have?",
             "Two FLOPs for each weight and each token.",
         ),
     ),
@@ -258,14 +258,14 @@ EXERCISES = (
                     Mistake(
                         "one backward product",
                         lambda: llama_run().rule * 2 // 3,
-                        "Backward has two products for each one of forward, not one.",
+                        "The backward pass has two products for each one of the forward pass.",
                         Fraction(2, 3),
                     ),
                     Mistake(
                         "weights with products",
                         llama_with_products,
                         "You took the weights that have products; the rule takes all "
-                        "parameters, and that is what is wrong with it.",
+                        "parameters, and that is its mistake.",
                     ),
                 ),
             ),
@@ -290,18 +290,18 @@ EXERCISES = (
                 expected=largest_difference,
                 mistakes=words(
                     {
-                        "token table": "The table is what the rule counts in vain; something "
-                        "that it leaves out is larger.",
+                        "token table": "The rule counts the table for nothing; a part that it "
+                        "leaves out is larger.",
                         "norms": "Those are the smallest by far: a few numbers in each layer.",
                     },
                 ),
             ),
         ),
         worth_knowing=(
-            "Two mistakes of the rule have opposite signs here, and so it looks better than it is."
+            "Two mistakes of the rule have opposite signs here, so it looks better than it is."
         ),
         hints=(
-            "`training` takes a builder, the tokens and the length of a text.",
+            "`training` takes a builder, the tokens and the length of a sequence.",
             "Its result has `rule`, `flops` and `differences`.",
         ),
     ),
@@ -309,20 +309,20 @@ EXERCISES = (
         label="language-half",
         questions=(
             Question(
-                asks="the positions that one token must see",
+                asks="the tokens that one token must see",
                 kind=Whole(),
                 expected=half_attention,
                 mistakes=(
                     Mistake(
                         "layers alone",
                         lambda: half_attention(layers_alone=True),
-                        "That compares with the layers alone; the logits belong to all FLOPs, too.",
+                        "You compared with the layers alone; the logits belong to all FLOPs, too.",
                     ),
                     Mistake(
                         "rounded down",
                         lambda: half_attention() - 1,
-                        "There it is still a little less than half; or you gave the cache, "
-                        "without the token itself.",
+                        "With so many it is still a little less than half; or you gave the "
+                        "tokens in the cache, without the token itself.",
                     ),
                     Mistake(
                         "all parameters",
@@ -332,8 +332,8 @@ EXERCISES = (
                     Mistake(
                         "shared heads",
                         lambda: half_attention(times=4),
-                        "You counted the heads of keys and values; every one of the query heads "
-                        "forms its own scores.",
+                        "You counted the heads of keys and values; every head of queries has "
+                        "scores of its own.",
                     ),
                     Mistake(
                         "FLOPs against MACs",
@@ -344,12 +344,12 @@ EXERCISES = (
             ),
         ),
         worth_knowing=(
-            "Sharing keys and values makes the cache smaller, not the crossing: the scores are "
-            "as many as before."
+            "Shared keys and values make the cache smaller, but the number of scores stays, and "
+            "so does the length at which they overtake."
         ),
         hints=(
-            "Which part of a token's cost grows with what it sees, and which does not?",
-            "`products(next_token(llama3_8b))` gives both, for one position.",
+            "Which part of a token's cost grows with the tokens it sees, and which does not?",
+            "`products(next_token(llama3_8b))` gives both, for a token that sees itself alone.",
             "Divide, and round up.",
         ),
     ),
@@ -362,8 +362,8 @@ EXERCISES = (
                 expected=counted_twice,
                 mistakes=words(
                     {
-                        "the layers": "The layers are in the page's attention once: is anything "
-                        "in it that belongs to the text, and not to a token?",
+                        "the layers": "The layers are in the page's attention once: does any "
+                        "factor in it belong to the sequence, and not to a token?",
                         "the width": "A score has as many terms as the heads are wide, and the "
                         "width is in it once; look at the power of L.",
                     },
@@ -378,21 +378,21 @@ EXERCISES = (
                     Mistake(
                         "attention alone",
                         lambda: PAGE_LENGTH,
-                        "By so much the attention is too high; the weights are nearly right.",
+                        "That is the factor of attention alone; the weights are nearly right.",
                     ),
                     Mistake(
                         "against a causal square",
                         lambda: page_too_high(causal=True),
-                        "That is against the causal square; the question says the full one.",
+                        "You compared with the causal square; the question says the full one.",
                     ),
                 ),
             ),
         ),
         worth_knowing=(
-            "Before you multiply, ask what a term belongs to: a token, a text, or a batch."
+            "Before you multiply, ask whether a term belongs to a token, a sequence or a batch."
         ),
         hints=(
-            "How many positions does one token see, and how many pairs are there in the text?",
+            "How many tokens does one token see, and how many pairs are there in the sequence?",
             "Which of the two is L²?",
         ),
     ),
@@ -409,7 +409,7 @@ EXERCISES = (
                     Mistake(
                         "all parameters",
                         lambda: share(4, all_parameters=True),
-                        "You counted the tables, too; the script counts what is inside the layers.",
+                        "You counted the tables, too; the script counts the layers alone.",
                     ),
                 ),
             ),
@@ -423,8 +423,8 @@ EXERCISES = (
                     Mistake(
                         "four again",
                         lambda: share(4),
-                        "That is the claim once more: backward has two products for each one "
-                        "of forward.",
+                        "That is the claim once more: the backward pass has two products for "
+                        "each one of the forward pass.",
                     ),
                     Mistake(
                         "all parameters",
@@ -444,7 +444,7 @@ EXERCISES = (
                     Mistake(
                         "logits forward",
                         lambda: share(6, logits=2),
-                        "You let the logits go forward only; their products have gradients, too.",
+                        "You counted the logits in the forward pass only.",
                     ),
                     Mistake(
                         "no logits",
@@ -459,9 +459,8 @@ EXERCISES = (
             "counted matters more than the mask does."
         ),
         hints=(
-            "How many products does backward have for each one of forward?",
-            "`parts(run.forward)` tells the parameters and MACs inside the layers, and of the "
-            "logits.",
+            "How many products does the backward pass have for each one of the forward pass?",
+            "`parts(run.forward)` has the parameters and MACs of the layers and of the logits.",
             "The logits multiply each token by a table that the script left out.",
         ),
     ),
@@ -504,24 +503,24 @@ EXERCISES = (
                     Mistake(
                         "the look-up",
                         lambda: 2 * both_ends(look_up=True),
-                        "You multiplied by the table where the token comes in; there a row of "
-                        "it is only read.",
+                        "You multiplied by the table at the first end, where a row of it is only "
+                        "read.",
                     ),
                     Mistake(
                         "logits alone",
                         lambda: 2 * both_ends(first=False),
-                        "That is one end; where the token comes in, it is widened as well.",
+                        "That is one end; at the first end the token is widened as well.",
                     ),
                     Mistake(
                         "two for each parameter",
                         lambda: 2 * owned(),
-                        "Two for each parameter is not it: the matrix that widens is stored "
-                        "once, and used at both ends.",
+                        "You took two for each parameter, but the matrix that widens is stored "
+                        "once and used at both ends.",
                     ),
                     Mistake(
                         "the first end alone",
                         lambda: 2 * both_ends(last=False),
-                        "That is where the token comes in; the logits cost far more.",
+                        "That is the first end alone; the logits cost far more.",
                     ),
                     Mistake(
                         "wide logits",
@@ -535,9 +534,8 @@ EXERCISES = (
         worth_knowing=("Tying saves parameters and no FLOPs; a thin table saves both."),
         hints=(
             "Which matrices are there, and what are their sides?",
-            "What happens to a token at the first end: which of them is multiplied by, and "
-            "which is only read?",
-            "At the other end, both are multiplied by.",
+            "At the first end, by which of them is the token multiplied, and which is only read?",
+            "At the other end, it is multiplied by both.",
         ),
     ),
     Exercise(
@@ -557,12 +555,12 @@ EXERCISES = (
                     Mistake(
                         "one pair",
                         lambda: pairs(beside=1),
-                        "There is a pair beside the queries and another beside the values.",
+                        "There is one pair for the queries and another for the values.",
                     ),
                     Mistake(
                         "all projections",
                         lambda: pairs(beside=4),
-                        "Pairs stand beside the queries and the values alone.",
+                        "Only the queries and the values have pairs.",
                     ),
                     Mistake(
                         "the projections",
@@ -582,31 +580,31 @@ EXERCISES = (
                         "the pairs alone",
                         lambda: with_pairs(frozen=0),
                         "Those are the pairs alone; but a token still goes through the whole "
-                        "model, and a gradient comes back through it.",
+                        "model, and a gradient goes back through it.",
                     ),
                     Mistake(
                         "forward through the frozen",
                         lambda: with_pairs(frozen=2),
-                        "You let nothing come back through the frozen weights; but the pairs of "
-                        "earlier layers wait for their gradients.",
+                        "You left out the gradient that goes back through the frozen weights; "
+                        "the pairs of earlier layers need it.",
                     ),
                     Mistake(
                         "nothing saved",
                         lambda: with_pairs(frozen=6),
-                        "A frozen weight needs no gradient of its own: one product of three is "
-                        "saved.",
+                        "A frozen weight needs no gradient of its own, which saves one product "
+                        "of three.",
                     ),
                 ),
             ),
         ),
         worth_knowing=(
-            "What becomes tiny is the memory for gradients and for the optimiser. The FLOPs "
-            "fall by a third at most."
+            "The memory for gradients and for the optimiser becomes tiny. The FLOPs fall by a "
+            "third at most."
         ),
         hints=(
-            "A pair of rank r beside a layer from d to d: what are the sides of its matrices?",
+            "Which sides do the matrices of a pair of rank r have, for a layer from d to d?",
             "For y = Wx there are three products: y, the gradient of x and the gradient of W.",
-            "Which of them does a frozen W need, if something before it is trained?",
+            "Which of them does a frozen W need, if a layer before it is trained?",
         ),
     ),
     Exercise(
@@ -638,13 +636,13 @@ EXERCISES = (
                     Mistake(
                         "reading for training",
                         lambda: tokens_in_a_week(figure=Fraction(1, 3)),
-                        "So many could be read; training costs three times as much.",
+                        "That many tokens could be read; training costs three times as much.",
                         Fraction(3),
                     ),
                     Mistake(
                         "MACs for FLOPs",
                         lambda: tokens_in_a_week(figure=Fraction(1, 2)),
-                        "You spent the rate on MACs; it is in FLOP/s, two for each.",
+                        "You divided the rate by MACs; it is in FLOP/s, and a MAC is two FLOPs.",
                         Fraction(2),
                     ),
                 ),
@@ -686,7 +684,7 @@ EXERCISES = (
         ),
         hints=(
             "How many FLOPs do all of them do in a day, at the rate they reach?",
-            "Divide by what one token of training costs; for GPT-3, divide the whole by a day.",
+            "Divide by the cost of one token of training; for GPT-3, divide its cost by a day.",
         ),
     ),
     Exercise(
@@ -732,21 +730,21 @@ EXERCISES = (
                 expected=worst_for_the_rule,
                 mistakes=words(
                     {
-                        "gpt2_medium": "It is close; but which model is the narrowest for its "
-                        "length of text?",
-                        "gpt2_large": "What the rule leaves out is the square, and it weighs the "
-                        "more the narrower a model is.",
-                        "gpt2_xl": "The wider a model, the less the square weighs in it.",
+                        "gpt2_medium": "It is close; but which model is the narrowest for the "
+                        "same length?",
+                        "gpt2_large": "The rule leaves out the square, and its share is larger in "
+                        "a narrower model.",
+                        "gpt2_xl": "The wider a model, the smaller is the share of the square.",
                     },
                 ),
             ),
         ),
         worth_knowing=(
-            "Tokens in step with parameters: a budget four times as large buys a model twice as "
-            "large."
+            "If the tokens grow with the parameters, a budget four times as large is enough for "
+            "a model twice as large."
         ),
         hints=(
-            "How many tokens is that for each of the four? Round up to whole texts of 1024.",
+            "How many tokens is that for each of the four? Round up to whole sequences of 1024.",
             "`training(…)` gives the exact sum and the rule for each of them.",
         ),
     ),
