@@ -275,7 +275,12 @@ def test_as_html(report):
 
 @pytest.mark.parametrize(
     ("width", "rounded"),
-    [(70, []), (100, ["10.0\xa0k", "10.1\xa0k"]), (4096, ["16.8\xa0M", "16.8\xa0M"])],
+    [
+        (70, []),
+        (80, ["6,400", "6,480"]),
+        (100, ["10.0\xa0k", "10.1\xa0k"]),
+        (4096, ["16.8\xa0M", "16.8\xa0M"]),
+    ],
 )
 def test_long_sums_are_rounded_below(width, rounded):
     table = count(Linear(width, width), (1, width)).table()
