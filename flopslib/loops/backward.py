@@ -17,8 +17,9 @@ from flopslib.derivation.opcount import OpCount
 from flopslib.loops import gradients
 from flopslib.loops.attention import in_heads
 from flopslib.loops.counting import Tally, nested, term
-from flopslib.loops.gradients import summed, total, weighed
+from flopslib.loops.gradients import summed, weighed
 from flopslib.loops.loop import dot
+from flopslib.loops.primitives import total
 from flopslib.loops.running import bound, loop_of, loops
 
 __all__ = ["run_backward"]

@@ -12,17 +12,10 @@ from typing import Any, TypeAlias
 
 from flopslib.loops import primitives
 from flopslib.loops.counting import constant
+from flopslib.loops.primitives import total
 
 #: A result, and the function from its gradient to that of the input.
 WithBack: TypeAlias = tuple[Any, Callable[[Any], Any]]
-
-
-def total(numbers: Sequence[Any]) -> Any:
-    """Add numbers up, one addition less than there are."""
-    first, *others = numbers
-    for number in others:
-        first = first + number
-    return first
 
 
 def summed(gradients: Sequence[Any]) -> Any:

@@ -14,11 +14,12 @@ from flopslib.loops.counting import constant, term
 from flopslib.loops.loop import dot
 
 
-def _sum(numbers: Sequence[Any]) -> Any:
-    total = numbers[0]
-    for number in numbers[1:]:
-        total = total + number
-    return total
+def total(numbers: Sequence[Any]) -> Any:
+    """Add numbers up, one addition less than there are."""
+    first, *others = numbers
+    for number in others:
+        first = first + number
+    return first
 
 
 def _largest(numbers: Sequence[Any]) -> Any:
@@ -72,16 +73,16 @@ def softmax(x: Sequence[Any]) -> list[Any]:
     """Subtract the largest, exponentiate, divide by the sum."""
     largest = _largest(x)
     weights = [(number - largest).exp() for number in x]
-    total = _sum(weights)
-    return [weight / total for weight in weights]
+    whole = total(weights)
+    return [weight / whole for weight in weights]
 
 
 def layer_norm(x: Any, gamma: Any = None, beta: Any = None, eps: float = 1e-5) -> Any:
     """Centre, divide by the deviation, scale by γ, shift by β."""
-    mean = _sum(x) / len(x)
+    mean = total(x) / len(x)
     centred = [number - mean for number in x]
     squares = [number * number for number in centred]
-    deviation = (_sum(squares) / len(x) + eps).sqrt()
+    deviation = (total(squares) / len(x) + eps).sqrt()
     scaled = [number / deviation for number in centred]
     if gamma is not None:
         scaled = [n * g for n, g in zip(scaled, gamma, strict=True)]
@@ -92,7 +93,7 @@ def layer_norm(x: Any, gamma: Any = None, beta: Any = None, eps: float = 1e-5) -
 
 def rms_norm(x: Any, gamma: Any = None, eps: float = 1e-5) -> Any:
     """Divide by the root of the mean square, scale by γ."""
-    root = (_sum([number * number for number in x]) / len(x) + eps).sqrt()
+    root = (total([number * number for number in x]) / len(x) + eps).sqrt()
     scaled = [number / root for number in x]
     return scaled if gamma is None else [n * g for n, g in zip(scaled, gamma, strict=True)]
 
@@ -167,4 +168,4 @@ def max_pool(x: Sequence[Any]) -> Any:
 
 def average_pool(x: Sequence[Any]) -> Any:
     """Take the mean of a window."""
-    return _sum(x) / len(x)
+    return total(x) / len(x)

@@ -25,11 +25,13 @@ class Products(NamedTuple):
     Attributes:
         weights: MACs of a number with a weight, by place.
         square: MACs of a number with a number, by place.
+        order: the place of every product, in order, and whether it has a weight.
         matrices: how many weights take part in a product.
     """
 
     weights: Mapping[str, int]
     square: Mapping[str, int]
+    order: tuple[tuple[str, bool], ...]
     matrices: int
 
 
@@ -83,14 +85,15 @@ class Pieces:
 def _products(row: Row) -> Products:
     weights: Counter[str] = Counter()
     square: Counter[str] = Counter()
-    matrices = {}
+    order, matrices = [], {}
     for step in row.derivation.steps:
         if step.macs:
             found = _weights_of(row, step)
             place = step.name.rpartition(".")[0]
             (weights if found else square)[place] += step.macs
+            order.append((place, bool(found)))
             matrices.update(found)
-    return Products(weights, square, sum(matrices.values()))
+    return Products(weights, square, tuple(order), sum(matrices.values()))
 
 
 def _weights_of(row: Row, step: Step) -> dict[object, int]:
@@ -111,20 +114,14 @@ class _Places:
     """Names a product by where it is: at the end, beside a square, or in a block that has one."""
 
     def __init__(self, pieces: Pieces) -> None:
-        rows = [
-            (row, products)
-            for row, products in zip(pieces.report.rows, pieces.products, strict=True)
-            if products.weights or products.square
-        ]
         self._last = _last_product(pieces)
         order = [
-            (joined(row.path, place), kind)
-            for row, products in rows
-            for kind, places in (("square", products.square), ("weight", products.weights))
-            for place in places
+            (joined(row.path, place), has_weight)
+            for row, products in zip(pieces.report.rows, pieces.products, strict=True)
+            for place, has_weight in products.order
         ]
-        squares = dict.fromkeys(place for place, kind in order if kind == "square")
-        both = {place for place, kind in order if kind == "weight"} & set(squares)
+        squares = dict.fromkeys(place for place, has_weight in order if not has_weight)
+        both = {place for place, has_weight in order if has_weight} & set(squares)
         self._regions = tuple(dict.fromkeys(p if p in both else _around(p) for p in squares))
         self._unclear = {region for region in self._regions if _is_unclear(region, order)}
         self._blocks = _blocks(self._regions)
@@ -149,14 +146,13 @@ def _last_product(pieces: Pieces) -> Row | None:
     return last if is_the_end and len(products.weights) == 1 else None
 
 
-def _is_unclear(region: str, order: Iterable[tuple[str, str]]) -> bool:
+def _is_unclear(region: str, order: Iterable[tuple[str, bool]]) -> bool:
     """Say whether more than one product follows a square, as where all of a block is side by side.
 
     At the top of a network nothing tells what stands beside the square from what is around it.
     """
-    kinds = [kind for place, kind in order if _is_in(place, region)]
-    after = kinds[::-1].index("square") if kinds[-1] == "weight" else 0
-    return not region or after > 1
+    have_weights = [has_weight for place, has_weight in order if _is_in(place, region)]
+    return not region or have_weights[::-1].index(False) > 1
 
 
 def _blocks(regions: tuple[str, ...]) -> set[str]:

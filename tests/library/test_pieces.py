@@ -4,7 +4,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flopslib import Step, count, linear, matmul, scaled_dot_product_attention
+from flopslib import (
+    Step,
+    count,
+    linear,
+    matmul,
+    scaled_dot_product_attention,
+    transformer_layer,
+)
 from flopslib.derivation import Derivation
 from flopslib.derivation.primitives import dot_product
 from flopslib.layers import (
@@ -105,6 +112,8 @@ def test_what_cannot_be_told_is_not_guessed():
     blocks = Sequential(side_by_side, side_by_side)
     found = parts(count(Sequential(h=blocks, head=Linear(8, 3)), (1, 3, 8)))
     assert found.keys() == {"other weights", "scores and weighted sum", "logits"}
+    whole = parts(count(Sequential(h=Sequential(Whole(8), Whole(8)), head=Linear(8, 3)), (1, 3, 8)))
+    assert whole.keys() == {"other weights", "scores and weighted sum", "logits"}
     alone = parts(count(SelfAttention(8, 2), (1, 3, 8)))
     assert alone.keys() == {"other weights", "scores and weighted sum", "logits"}
 
@@ -118,6 +127,17 @@ class Square(Layer):
     def cost(self, input_shape, output_shape):
         batch, length, width = input_shape
         return scaled_dot_product_attention(length, width, batch=batch)
+
+
+class Whole(Layer):
+    """All of a Transformer layer in one row."""
+
+    def __init__(self, width):
+        self._set(width=width)
+
+    def cost(self, input_shape, output_shape):
+        batch, length, width = input_shape
+        return transformer_layer(length, width, batch=batch)
 
 
 class Unsaid(Layer):
