@@ -1,42 +1,13 @@
 /* The calculators: fields to fill in, and what follows from them, to the last digit.
-   flopsbook/labs/calculator.py writes every formula into the page as an expression of BigInts,
+   flopsbook/labs/form.py writes every formula into the page as an expression of BigInts,
    with the counts that Python made of some settings; nothing is asked of anybody else. */
 (() => {
 "use strict";
 
-const make = (tag, attributes = {}, ...children) => {
-  const made = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
-    else if (value !== false) made.setAttribute(name, value === true ? "" : value);
-  }
-  made.append(...children);
-  return made;
-};
-const grouped = (value) => value.toLocaleString("en");
-/* 14,630,806,093,824 is said "14.6 T": three digits, rounded half up, as the library's `short` does. */
-const human = (value) => {
-  if (value < 10000n) return grouped(value);
-  for (const [letter, zeros] of [["k", 3n], ["M", 6n], ["G", 9n], ["T", 12n], ["P", 15n], ["E", 18n]])
-    for (const decimals of [2n, 1n, 0n]) {
-      const unit = 10n ** zeros, scaled = (2n * value * 10n ** decimals + unit) / (2n * unit);
-      if (scaled < 1000n) return `${(Number(scaled) / Number(10n ** decimals)).toFixed(Number(decimals))}\u00a0${letter}`;
-    }
-  let power = BigInt(String(value).length - 3), digits = (2n * value + 10n ** power) / (2n * 10n ** power);
-  if (digits === 1000n) { digits = 100n; power += 1n; }
-  const raised = [...String(power + 2n)].map((digit) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[digit]).join("");
-  return `${String(digits)[0]}.${String(digits).slice(1)}·10${raised}`;
-};
-/* The short form of a long number, to stand beside it; nothing beside a short one. */
-const beside = (value) => (value < 10000n ? "" : human(value));
-const breakable = (digits) => digits.split(/(?<=,)/).flatMap((part) => [part, make("wbr")]);
+const { make, grouped, human, beside, breakable, q } = shared;
 
 // --- reading and counting, without a page ---------------------------------------
 
-const q = (a, b) => {
-  if (a % b) throw new RangeError(`${b} does not divide ${a}`);
-  return a / b;
-};
 const ZEROS = { "": 0, k: 3, K: 3, M: 6, G: 9, B: 9, T: 12, P: 15, E: 18, Z: 21 };
 
 /* "4.1 G", "4,089,184,256", "3.14e23": the number, and the unit of its last digit that counts. */

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-#: What a page has in it → what it then loads from ``chapters/_static``.
+#: What a page has in it → what it then loads from ``chapters/_static``, after what all share.
+SHARED = "shared.js"
 LOADED = {
     '<div class="lab"': ("lab.js", "lab.css"),
     '<div class="explorer"': ("explorer.js", "explorer.css"),
@@ -19,7 +20,8 @@ def load_what_is_needed(app: Any, page: str, template: str, context: Any, doctre
     from docutils import nodes
 
     written = [node.astext() for node in doctree.findall(nodes.raw)]
-    for mark, (script, style) in LOADED.items():
-        if any(mark in text for text in written):
-            app.add_js_file(script, loading_method="defer")
-            app.add_css_file(style)
+    found = [files for mark, files in LOADED.items() if any(mark in text for text in written)]
+    for script in [SHARED, *(script for script, _ in found)] if found else []:
+        app.add_js_file(script, loading_method="defer")
+    for _, style in found:
+        app.add_css_file(style)

@@ -10,6 +10,7 @@ import pytest
 from bs4 import BeautifulSoup
 from py_mini_racer import MiniRacer
 
+from flopsbook.build.labs import SHARED
 from flopsbook.labs import calculator, converter, image_lab
 from flopsbook.labs.conversion import known
 from flopsbook.labs.image_network import SIDES, built, networks
@@ -52,7 +53,8 @@ def datas(forms):
 def v8():
     """The page's script as a browser runs it; no browser is needed."""
     with MiniRacer() as engine:
-        engine.eval((STATIC / "calculator.js").read_text())
+        for script in (SHARED, "calculator.js"):
+            engine.eval((STATIC / script).read_text())
         engine.eval(ASK)
         yield engine
 
