@@ -39,7 +39,7 @@ def test_normal_form(path):
 def test_cells_are_short(path):
     lengths = [len(list(filter(str.strip, c.source.splitlines()))) for c in code_cells(path)]
     assert max(lengths) <= 15
-    assert statistics.median(lengths) <= 7
+    assert statistics.median(lengths) <= 6
 
 
 @every_notebook
