@@ -168,7 +168,7 @@ QUESTIONS = (
             Mistake(
                 "class token forgotten",
                 _without_class_token,
-                "Beside the patches there is one more token, from which the class is read.",
+                "Besides the patches there is one more token, from which the class is read.",
             ),
         ),
     ),

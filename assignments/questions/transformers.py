@@ -1,5 +1,6 @@
 """Transformers: attention, its mask and its cache, feed-forward networks, whole layers."""
 
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -24,21 +25,22 @@ def _square(layer: Derivation) -> int:
     return sum(step.macs for step in layer.steps if step.name.startswith(SQUARE))
 
 
-def _parts(seq_len: int, num_heads: int, d_model: int) -> list[int]:
-    layer = multihead_attention(seq_len, d_model, num_heads=num_heads)
+def _parts(seq_len: int, num_heads: int, d_model: int, *, causal: bool = False) -> list[int]:
+    layer = multihead_attention(seq_len, d_model, num_heads=num_heads, causal=causal)
     return [layer.macs - _square(layer), _square(layer)]
 
 
 def _with_a_cache(
-    new_tokens: int, cached_tokens: int, num_kv_heads: int, num_heads: int, d_model: int
-) -> list[int]:
+    new_tokens: int, cached_tokens: int, num_kv_heads: int, num_heads: int, d_model: int,
+    *, causal: bool = True,
+) -> list[int]:  # fmt: skip
     layer = multihead_attention(
         new_tokens,
         d_model,
         num_heads=num_heads,
         num_kv_heads=num_kv_heads,
         kv_seq_len=cached_tokens + new_tokens,
-        causal=True,
+        causal=causal,
     )
     return [layer.flops - 2 * _square(layer), 2 * _square(layer)]
 
@@ -116,27 +118,9 @@ def _longest(d_model: int, giga_flops: int) -> list[int]:
     return [length(causal=True), length(causal=False)]
 
 
-def _masked_parts(seq_len: int, num_heads: int, d_model: int) -> list[int]:
-    layer = multihead_attention(seq_len, d_model, num_heads=num_heads, causal=True)
-    return [layer.macs - _square(layer), _square(layer)]
-
-
 def _scores_alone(**sizes: int) -> list[int]:
     weights, square = _parts(**sizes)
     return [weights, square // 2]
-
-
-def _with_the_full_square(
-    new_tokens: int, cached_tokens: int, num_kv_heads: int, num_heads: int, d_model: int
-) -> list[int]:
-    layer = multihead_attention(
-        new_tokens,
-        d_model,
-        num_heads=num_heads,
-        num_kv_heads=num_kv_heads,
-        kv_seq_len=cached_tokens + new_tokens,
-    )
-    return [layer.flops - 2 * _square(layer), 2 * _square(layer)]
 
 
 def _own_keys(num_kv_heads: int, num_heads: int, **sizes: int) -> list[int]:
@@ -168,7 +152,7 @@ QUESTIONS = (
             mistakes.counted_flops(doubled(_parts)),
             Mistake(
                 "a mask that is not there",
-                _masked_parts,
+                partial(_parts, causal=True),
                 "You counted the pairs that a causal mask leaves; here every token sees all.",
             ),
             mistakes.one_of_two(_scores_alone),
@@ -185,7 +169,7 @@ QUESTIONS = (
         expected=_with_a_cache,
         mistakes=(
             mistakes.counted_macs(halved(_with_a_cache)),
-            mistakes.full_square(_with_the_full_square),
+            mistakes.full_square(partial(_with_a_cache, causal=False)),
             Mistake(SEPARATE_KEYS[0], _own_keys, SEPARATE_KEYS[1]),
         ),
     ),
