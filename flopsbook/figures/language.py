@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain, groupby
 from typing import Any
 
@@ -11,7 +11,7 @@ from flopsbook.figures.drawing import HATCHES, INK, QUIET, blank, plain_ticks, s
 from flopsbook.figures.transformer import SQUARE, in_order, look
 from flopsbook.picture import Picture, canvas, finished
 from flopslib.layers import Layer
-from flopslib.models.language import Piece, next_token, parts
+from flopslib.models.language import Piece, next_token, parts, summed
 from flopslib.models.model_list import catalogue
 from flopslib.report.pieces import Pieces, Share
 
@@ -51,12 +51,13 @@ def model_path_data(build: Callable[..., Layer]) -> dict[str, Any]:
 
     >>> from flopslib.models import llama
     >>> data = model_path_data(lambda **of: llama(1, 2, 1, 4, vocab_size=3, **of))
-    >>> data["blocks"][2], data["parameters"], data["macs"]
-    (('attention', {'projections': (16, 16), 'scores and weighted sum': (0, 4)}), 58, 50)
+    >>> block, pieces = data["blocks"][2]
+    >>> block, pieces["projections"].macs, data["parameters"], data["macs"]
+    ('attention', 16, 58, 50)
     """
     report = next_token(build)
     shares = chain.from_iterable(Pieces(report).shares)
-    blocks = [(block, _summed(found)) for block, found in groupby(shares, _block)]
+    blocks = [(block, summed(found)) for block, found in groupby(shares, _block)]
     layers = [block for block, _ in blocks].count("attention")
     if layers != 1:
         raise ValueError(f"build must make a model of one layer, got {layers} layers")
@@ -65,14 +66,6 @@ def model_path_data(build: Callable[..., Layer]) -> dict[str, Any]:
 
 def _block(share: Share) -> str:
     return BLOCKS.get(share.name, share.name)
-
-
-def _summed(shares: Iterable[Share]) -> dict[str, Piece]:
-    found: dict[str, Piece] = {}
-    for share in shares:
-        has, macs = found.get(share.name, (0, 0))
-        found[share.name] = Piece(has + share.parameters, macs + share.macs)
-    return found
 
 
 def model_path(build: Callable[..., Layer]) -> Picture:

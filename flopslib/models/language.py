@@ -162,8 +162,18 @@ def parts(report: Report) -> dict[str, Piece]:
     >>> parts(next_token(llama_7b))["logits"]
     Piece(parameters=131072000, macs=131072000)
     """
+    return summed(chain.from_iterable(Pieces(report).shares))
+
+
+def summed(shares: Iterable[Share]) -> dict[str, Piece]:
+    """Add up shares of rows that are for the same, in the order in which each comes first.
+
+    >>> from flopslib.report.pieces import Share
+    >>> summed([Share("norms", 4, 0), Share("logits", 6, 6), Share("norms", 2, 0)])
+    {'norms': Piece(parameters=6, macs=0), 'logits': Piece(parameters=6, macs=6)}
+    """
     found: dict[str, Piece] = {}
-    for share in chain.from_iterable(Pieces(report).shares):
+    for share in shares:
         owned, macs = found.get(share.name, (0, 0))
         found[share.name] = Piece(owned + share.parameters, macs + share.macs)
     return found
