@@ -95,7 +95,7 @@ def patches_picture(side: int, patch: int, width: int) -> Picture:
             alt=f"A square of {side} by {side} pixels in {across} by {across} framed patches. "
             f"An arrow, {data['pixels']} × {width} products for each patch, leads to "
             f"{positions - 1} rows of {width} cells, one for each patch; one more row, the class "
-            f"token, stands above them, dashed.",
+            f"token, is above them, dashed.",
             data=data,
         )
 

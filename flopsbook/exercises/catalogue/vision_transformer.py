@@ -439,7 +439,7 @@ EXERCISES = (
                     Mistake(
                         "the largest network",
                         lambda: "vit_l_16",
-                        "Its layers are the dearest, so it can afford the fewest.",
+                        "Its layers are the most expensive, so it can afford the fewest.",
                     ),
                 ),
             ),

@@ -335,7 +335,7 @@ EXERCISES = (
                         "activations are in it, too.",
                     ),
                     Mistake(
-                        "beside the FLOPs",
+                        "against the FLOPs",
                         lambda: twice().report.flops - (twice().value or 0),
                         "That is what the figure lacks of the FLOPs. But it is made of MACs.",
                     ),
@@ -363,7 +363,7 @@ EXERCISES = (
             "often than any that is far off."
         ),
         hints=(
-            "By what word does the tool call what it prints? Compare with that figure of ours.",
+            "By what word does the tool call what it prints? Compare with our number of that name.",
             "`ledger(twice)` names all that is added. Which line is nearly as large as the whole?",
         ),
     ),
@@ -395,7 +395,7 @@ EXERCISES = (
                     Mistake(
                         "width matters",
                         lambda: "yes",
-                        "Write both down: which letters stand in each of them?",
+                        "Write both down: which letters does each of them have?",
                     ),
                 ),
             ),
