@@ -35,6 +35,7 @@ check: $(TOOLS)
 	$(BIN)/lint-imports
 	$(BIN)/python -m flopsbook.build.notebooks --check chapters/*.ipynb
 	$(BIN)/python -m flopsbook.build.prose --check
+	$(BIN)/python -m flopsbook.build.style --check
 
 # the whole book as one PDF, and a test that it has all that the pages have; needs TeX
 pdf: book

@@ -111,6 +111,13 @@ def reading(path: Path) -> Reading:
     )
 
 
+def first_figure(page: Any) -> int | None:
+    """Return where the first figure begins on a page that a browser shows, or None."""
+    figure = page.query_selector(_FIGURE)
+    box = figure and figure.bounding_box()
+    return round(box["y"]) if box else None
+
+
 def first_figures(names: Iterable[str]) -> dict[str, int | None]:
     """Return where the first figure of each built page begins, in pixels from its top."""
     from playwright.sync_api import sync_playwright
@@ -123,10 +130,7 @@ def first_figures(names: Iterable[str]) -> dict[str, int | None]:
         page = browser.new_page(viewport={"width": SCREEN, "height": 800})
         for name in names:
             page.goto((ROOT / "_build" / "html" / "chapters" / f"{name}.html").as_uri())
-            box = (
-                page.locator(_FIGURE).first.bounding_box() if page.query_selector(_FIGURE) else None
-            )
-            tops[name] = box and round(box["y"])
+            tops[name] = first_figure(page)
         browser.close()
     return tops
 

@@ -84,3 +84,7 @@ def test_the_table_has_every_chapter_and_the_sum(capsys):
     assert lines[len(names) + 1].split()[2] == str(
         sum(int(line.split()[1]) for line in lines[1 : len(names) + 1])
     )
+
+
+def test_the_chapters_keep_the_limits():
+    assert complaints(map(reading.reading, reading.chapters())) == []

@@ -3,6 +3,7 @@
 import pytest
 
 from conftest import PAGES
+from flopsbook.build import reading
 
 PUBLISHED = sorted(
     path.relative_to(PAGES).as_posix()
@@ -21,6 +22,13 @@ def test_there_are_pages():
 def test_the_page_has_no_fault(reader, path):
     complaints = reader.inspect(path)
     assert not complaints, "\n".join(complaints)
+
+
+@pytest.mark.parametrize("chapter", [path.stem for path in reading.chapters()])
+def test_the_first_figure_is_soon_in_sight(reader, chapter):
+    top = reading.first_figure(reader.open(f"chapters/{chapter}.html", width=reading.SCREEN))
+    assert top is not None
+    assert top <= reading.LATEST_FIGURE
 
 
 END = "</article>"
