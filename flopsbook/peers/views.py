@@ -83,7 +83,7 @@ def reconciled(found: Iterable[Figure]) -> Table:
                     signed(figure.remainder),
                 ]
             )
-    header = ["tool", "our", "and", "which is", "left"]
+    header = ["tool", "our count", "extras", "made up of", "unexplained"]
     return Table(header, rows, ["left", "left", "right", "left", "right"])
 
 
