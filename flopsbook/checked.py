@@ -43,12 +43,9 @@ PASSED: Mapping[str, str | tuple[str, ...]] = {
     "checks of built pages": "tests/book/test_book",
     "checks of figures' data": "tests/book/test_figures",
     "checks of other tools' figures": "tests/book/test_peers",
-    "checks of the formula labs": "tests/book/test_labs",
+    "checks of the formula labs": ("tests/book/test_labs", "tests/book/test_calculators"),
     "answers to exercises, right and wrong": "tests/book/test_exercises",
-    "checks of the problem sets and their grader": (
-        "tests/course/test_assignments",
-        "tests/course/test_grading",
-    ),
+    "checks of the problem sets and their grader": "tests/course/",
     "cells of notebooks, run again": "chapters/",
     "examples in docstrings": ("flopslib/", "flopsbook/"),
 }
