@@ -48,8 +48,14 @@ class Table:
     def __init__(
         self, header: Sequence[str], rows: Iterable[Sequence[str]], align: Sequence[str] = ()
     ) -> None:
-        """Take the header, the rows, and for each column "left" or "right"."""
+        """Take the header, the rows, and for each column "left" or "right".
+
+        Raises:
+            ValueError: a column without a name, which nobody hears who has the table read out.
+        """
         self.header = list(header)
+        if not all(map(str.strip, self.header)):
+            raise ValueError(f"header must name every column, got {self.header}")
         self.rows = [list(row) for row in rows]
         self.align = list(align) or ["left"] * len(self.header)
 

@@ -4,7 +4,7 @@ import pytest
 import sympy
 
 from flopsbook.palette import ADDITION, MULTIPLICATION
-from flopsbook.tables import RELATIONS, formulas
+from flopsbook.tables import RELATIONS, Table, formulas
 from flopslib.notation import B, L, d
 
 
@@ -71,3 +71,9 @@ def test_anything_else_is_refused(row):
     with pytest.raises(TypeError, match=r"every row of formulas must be .*, got ") as refused:
         formulas([("right", d), row])
     assert repr(row) in str(refused.value)
+
+
+@pytest.mark.parametrize("header", [["", "MACs"], ["layer", " "]])
+def test_a_column_without_a_name_is_refused(header):
+    with pytest.raises(ValueError, match="header must name every column, got"):
+        Table(header, [["a", "b"]])
