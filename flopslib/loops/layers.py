@@ -14,16 +14,15 @@ from typing import Any
 from flopslib import layers as kinds
 from flopslib.derivation.opcount import OpCount
 from flopslib.layers.layer import Layer, Shape, joined
-from flopslib.loops import primitives
+from flopslib.loops import arrays, primitives
+from flopslib.loops.arrays import Array
 from flopslib.loops.attention import attend, in_heads
 from flopslib.loops.counting import Tally, term
 from flopslib.loops.dense import linear
 from flopslib.loops.loop import dot
-from flopslib.sizes.optional import needed
 
 __all__ = ["run_layers"]
 
-Array = Any  # of counting numbers
 Weights = Mapping[str, Array]
 Loop = Callable[[Any, Array, Weights], Array]
 
@@ -38,7 +37,6 @@ def run_layers(model: Layer, input_shape: Shape) -> dict[str, OpCount]:
     Raises:
         ValueError: a shape that does not fit.
         TypeError: a layer without a naive loop.
-        ModuleNotFoundError: NumPy is not installed; the message has the command.
 
     >>> from flopslib import count
     >>> from flopslib.layers import Conv2d, ReLU, Sequential
@@ -49,7 +47,6 @@ def run_layers(model: Layer, input_shape: Shape) -> dict[str, OpCount]:
     >>> all(row.operations == tallies[row.path] for row in count(tiny, (1, 1, 2, 2)).rows)
     True
     """
-    needed("numpy", "loops")
     tallies: dict[str, OpCount] = {}
 
     def run_at(path: str, layer: Layer, shape: Shape) -> Shape:
@@ -77,10 +74,8 @@ def _executed(layer: Layer, shape: Shape, tally: Tally) -> Shape:
 
 
 def _numbers(shape: Shape, tally: Tally) -> Array:
-    import numpy as np
-
-    made = np.empty(shape, dtype=object)
-    for at, place in enumerate(np.ndindex(*shape)):
+    made = arrays.empty(shape)
+    for at, place in enumerate(arrays.ndindex(*shape)):
         made[place] = tally.number((at * 7 % 11 - 5) / 50)
     return made
 
@@ -94,23 +89,19 @@ def _loop(*of: type[Layer]) -> Callable[[Loop], Loop]:
 
 
 def _each(x: Array, function: Callable[[Any], Any]) -> Array:
-    import numpy as np
-
-    y = np.empty_like(x)
-    for place in np.ndindex(*x.shape):
+    y = arrays.empty_like(x)
+    for place in arrays.ndindex(*x.shape):
         y[place] = function(x[place])
     return y
 
 
 def _each_last(x: Array, function: Callable[[list[Any]], list[Any]]) -> Array:
-    import numpy as np
-
     rows = [function(list(row)) for row in x.reshape(-1, x.shape[-1])]
-    return np.array(rows, dtype=object).reshape(*x.shape[:-1], len(rows[0]))
+    return arrays.array(rows).reshape(*x.shape[:-1], len(rows[0]))
 
 
 def _batched(x: Array, rank: int) -> Array:
-    return x if x.ndim == rank else x[None]
+    return x if x.ndim == rank else x.reshape(1, *x.shape)
 
 
 # --- products with weights ---------------------------------------------------
@@ -123,23 +114,21 @@ def _linear(layer: kinds.Linear, x: Array, weights: Weights) -> Array:
 
 @_loop(kinds.Conv1d, kinds.Conv2d, kinds.Conv3d)
 def _convolution(layer: kinds.Conv2d, x: Array, weights: Weights) -> Array:
-    import numpy as np
-
     kernel = weights["weight"]
     axes = kernel.ndim - 2
-    inside = np.pad(
+    inside = arrays.pad(
         _batched(x, axes + 2),
         [(0, 0), (0, 0), *_ends(layer)],
-        constant_values=kernel.flat[0].tally.number(0),
+        value=kernel.flat[0].tally.number(0),
     )
     sides = zip(inside.shape[2:], layer.kernel_size, layer.dilation, layer.stride, strict=True)
     starts = [range(0, side - d * (k - 1), s) for side, k, d, s in sides]
     seen, inputs = len(kernel) // layer.groups, kernel.shape[1]
-    y = np.empty((len(inside), len(kernel), *map(len, starts)), dtype=object)
+    y = arrays.empty((len(inside), len(kernel), *map(len, starts)))
     for image, c in product(range(len(inside)), range(len(kernel))):
         first = c // seen * inputs
         channels = inside[image, first : first + inputs]
-        for place in np.ndindex(*y.shape[2:]):
+        for place in arrays.ndindex(*y.shape[2:]):
             corner = [start[at] for start, at in zip(starts, place, strict=True)]
             window = tuple(
                 slice(at, at + d * (k - 1) + 1, d)
@@ -159,21 +148,19 @@ def _ends(layer: kinds.Conv2d) -> list[tuple[int, int]]:
 
 @_loop(kinds.ConvTranspose2d)
 def _transposed(layer: kinds.ConvTranspose2d, x: Array, weights: Weights) -> Array:
-    import numpy as np
-
     images, kernel = _batched(x, 4), weights["weight"]
     inputs, outputs = len(kernel) // layer.groups, kernel.shape[1]
     sums: dict[tuple[int, ...], Any] = {}
-    for image, c, top, left in np.ndindex(*images.shape):
-        for channel, i, j in np.ndindex(*kernel.shape[1:]):
+    for image, c, top, left in arrays.ndindex(*images.shape):
+        for channel, i, j in arrays.ndindex(*kernel.shape[1:]):
             target = c // inputs * outputs + channel
             row = top * layer.stride[0] + i * layer.dilation[0]
             column = left * layer.stride[1] + j * layer.dilation[1]
             place = (image, target, row, column)
             made = term(images[image, c, top, left], kernel[c, channel, i, j])
             sums[place] = sums.get(place, 0) + made
-    y = np.empty((len(images), *layer.output_shape(images.shape)[1:]), dtype=object)
-    for image, c, row, column in np.ndindex(*y.shape):
+    y = arrays.empty((len(images), *layer.output_shape(images.shape)[1:]))
+    for image, c, row, column in arrays.ndindex(*y.shape):
         place = (image, c, row + layer.padding[0], column + layer.padding[1])
         cell = sums.get(place, kernel.flat[0].tally.number(0))
         y[image, c, row, column] = cell + weights["bias"][c] if layer.bias else cell
@@ -185,28 +172,24 @@ def _transposed(layer: kinds.ConvTranspose2d, x: Array, weights: Weights) -> Arr
 
 @_loop(kinds.MultiheadAttention)
 def _multihead(layer: kinds.MultiheadAttention, x: Array, weights: Weights) -> Array:
-    import numpy as np
-
     d = layer.embed_dim
-    texts = x[None] if x.ndim == 2 else x if layer.batch_first else x.swapaxes(0, 1)
-    matrices = [*np.split(weights["in_proj_weight"], 3), weights["out_proj.weight"]]
+    texts = _batched(x, 3) if layer.batch_first or x.ndim == 2 else x.swapaxes(0, 1)
+    matrices = [*arrays.split(weights["in_proj_weight"], 3), weights["out_proj.weight"]]
     biases: list[Any] = [None] * 4
     if layer.bias:
-        biases = [*np.split(weights["in_proj_bias"], 3), weights["out_proj.bias"]]
+        biases = [*arrays.split(weights["in_proj_bias"], 3), weights["out_proj.bias"]]
     y = []
     for text in texts:
         q, k, v = (linear(text, w, b) for w, b in zip(matrices[:3], biases[:3], strict=True))
         heads = zip(*(in_heads(vectors, layer.num_heads) for vectors in (q, k, v)), strict=True)
-        found = np.concatenate([np.array(attend(*head), dtype=object) for head in heads], axis=1)
+        found = arrays.concatenate([arrays.array(attend(*head)) for head in heads], axis=1)
         y.append(linear(found, matrices[3], biases[3]))
-    made = np.array(y, dtype=object).reshape(-1, texts.shape[1], d)
+    made = arrays.array(y).reshape(-1, texts.shape[1], d)
     return made[0] if x.ndim == 2 else made if layer.batch_first else made.swapaxes(0, 1)
 
 
 @_loop(kinds.ScaledDotProductAttention)
 def _scaled(layer: kinds.ScaledDotProductAttention, x: Array, weights: Weights) -> Array:
-    import numpy as np
-
     tally = x.flat[0].tally
     past = _numbers((len(x), layer.cache, x.shape[2]), tally)
     y = []
@@ -214,8 +197,8 @@ def _scaled(layer: kinds.ScaledDotProductAttention, x: Array, weights: Weights) 
         queries = in_heads(new, layer.num_heads)
         seen = in_heads([*old, *new], layer.num_heads)  # keys and values are as many numbers
         heads = [attend(q, k, k, layer.causal) for q, k in zip(queries, seen, strict=True)]
-        y.append(np.concatenate([np.array(head, dtype=object) for head in heads], axis=1))
-    return np.stack(y)
+        y.append(arrays.concatenate([arrays.array(head) for head in heads], axis=1))
+    return arrays.stack(y)
 
 
 @_loop(kinds.RotaryEmbedding)
@@ -281,11 +264,9 @@ def _flat(weights: Weights, name: str) -> list[Any] | None:
 
 @_loop(kinds.GroupNorm)
 def _group_norm(layer: kinds.GroupNorm, x: Array, weights: Weights) -> Array:
-    import numpy as np
-
-    y = np.empty_like(x)
+    y = arrays.empty_like(x)
     size = layer.num_channels // layer.num_groups
-    for image, group in np.ndindex(len(x), layer.num_groups):
+    for image, group in arrays.ndindex(len(x), layer.num_groups):
         channels = slice(group * size, (group + 1) * size)
         cells = x[image, channels].size // size
         gamma, beta = (
@@ -293,7 +274,7 @@ def _group_norm(layer: kinds.GroupNorm, x: Array, weights: Weights) -> Array:
             for name in ("weight", "bias")
         )
         row = primitives.layer_norm(list(x[image, channels].ravel()), gamma, beta)
-        y[image, channels] = np.array(row, dtype=object).reshape(x[image, channels].shape)
+        y[image, channels] = arrays.array(row).reshape(x[image, channels].shape)
     return y
 
 
@@ -333,7 +314,7 @@ def _learnt(layer: Layer, x: Array, weights: Weights) -> Array:
 
 @_loop(kinds.Embedding)
 def _embedding(layer: kinds.Embedding, x: Array, weights: Weights) -> Array:
-    return weights["weight"][[[0] * x.size]].reshape(*x.shape, layer.embedding_dim)
+    return arrays.stack([weights["weight"][0]] * x.size).reshape(*x.shape, layer.embedding_dim)
 
 
 # --- windows -----------------------------------------------------------------
@@ -390,10 +371,8 @@ def _adaptive(layer: kinds.AdaptiveAvgPool2d, x: Array, weights: Weights) -> Arr
 
 
 def _planes(x: Array, places: list[list[list[int]]], function: Callable[..., Any]) -> Array:
-    import numpy as np
-
-    y = np.empty((*x.shape[:-2], *map(len, places)), dtype=object)
-    for at in np.ndindex(*x.shape[:-2]):
+    y = arrays.empty((*x.shape[:-2], *map(len, places)))
+    for at in arrays.ndindex(*x.shape[:-2]):
         for row, rows in enumerate(places[0]):
             for column, columns in enumerate(places[1]):
                 y[(*at, row, column)] = function(x[at], rows, columns)
@@ -402,13 +381,11 @@ def _planes(x: Array, places: list[list[list[int]]], function: Callable[..., Any
 
 @_loop(kinds.Mean)
 def _mean(layer: kinds.Mean, x: Array, weights: Weights) -> Array:
-    import numpy as np
-
     dropped = sorted(dim % x.ndim for dim in layer.dim)
     kept = [axis for axis in range(x.ndim) if axis not in dropped]
     rows = x.transpose(*kept, *dropped).reshape(*(x.shape[axis] for axis in kept), -1)
-    y = np.empty(rows.shape[:-1], dtype=object)
-    for place in np.ndindex(*y.shape):
+    y = arrays.empty(rows.shape[:-1])
+    for place in arrays.ndindex(*y.shape):
         y[place] = primitives.average_pool(list(rows[place]))
     return y
 
@@ -441,25 +418,23 @@ def _permute(layer: kinds.Permute, x: Array, weights: Weights) -> Array:
 @_loop(kinds.Slice)
 def _slice(layer: kinds.Slice, x: Array, weights: Weights) -> Array:
     at = layer.dim % x.ndim
-    return x[(slice(None),) * at + (slice(layer.start, layer.stop, layer.step),)]
+    found: Array = x[(slice(None),) * at + (slice(layer.start, layer.stop, layer.step),)]
+    return found
 
 
 @_loop(kinds.Select)
 def _select(layer: kinds.Select, x: Array, weights: Weights) -> Array:
-    return x.take(layer.index, axis=layer.dim)
+    found: Array = x.take(layer.index, axis=layer.dim)
+    return found
 
 
 @_loop(kinds.Pad, kinds.ZeroPad2d)
 def _pad(layer: kinds.Pad, x: Array, weights: Weights) -> Array:
-    import numpy as np
-
     ends = list(zip(layer.pad[::2], layer.pad[1::2], strict=True))[::-1]
-    return np.pad(x, [(0, 0)] * (x.ndim - len(ends)) + ends)
+    return arrays.pad(x, [(0, 0)] * (x.ndim - len(ends)) + ends)
 
 
 @_loop(kinds.ClassToken)
 def _class_token(layer: kinds.ClassToken, x: Array, weights: Weights) -> Array:
-    import numpy as np
-
-    token = np.broadcast_to(weights["class_token"], (len(x), 1, x.shape[2]))
-    return np.concatenate([token, x], axis=1)
+    token = arrays.broadcast_to(weights["class_token"], (len(x), 1, x.shape[2]))
+    return arrays.concatenate([token, x], axis=1)

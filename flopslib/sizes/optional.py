@@ -1,10 +1,10 @@
 """Packages that need not be installed: what is said where one is missing.
 
->>> needed("math", "loops").isqrt(16)
+>>> needed("math", "frames").isqrt(16)
 4
->>> needed("nosuch", "loops")
+>>> needed("nosuch", "frames")
 Traceback (most recent call last):
-ModuleNotFoundError: nosuch is not installed: pip install 'flopslib[loops]'
+ModuleNotFoundError: nosuch is not installed: pip install 'flopslib[frames]'
 """
 
 from __future__ import annotations

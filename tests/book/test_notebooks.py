@@ -50,6 +50,13 @@ def test_no_cell_fails_or_warns(path):
             assert output.get("name") != "stderr"
 
 
+@every_notebook
+def test_the_first_cell_needs_no_package_that_a_page_lacks(path):
+    # in a page there is no NumPy, and all other cells would fail with the first
+    first = code_cells(path)[0].source
+    assert not re.search(r"\b(?:numpy|matplotlib|pandas)\b", first)
+
+
 @every_derivation
 def test_the_anatomy_of_a_chapter(path):
     text = prose(path)
