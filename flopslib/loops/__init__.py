@@ -7,11 +7,13 @@ they work on nested lists of any numbers: floats, or numbers that count.
 from flopslib.loops.backward import run_backward
 from flopslib.loops.counting import CountingNumber, Tally, constant, term
 from flopslib.loops.layers import run_layers
+from flopslib.loops.moving import Moves, run_and_move
 from flopslib.loops.operands import operand_sizes, parameters
 from flopslib.loops.running import loop_of, loops, outputs_of_run, run_and_count
 
 __all__ = [
     "CountingNumber",
+    "Moves",
     "Tally",
     "constant",
     "loop_of",
@@ -20,6 +22,7 @@ __all__ = [
     "outputs_of_run",
     "parameters",
     "run_and_count",
+    "run_and_move",
     "run_backward",
     "run_layers",
     "term",

@@ -175,10 +175,17 @@ def conv_transpose2d(
             first = c // outputs * inputs
             channels = range(first, first + inputs)
             kernels = [(image[i], weight[i][c % outputs]) for i in channels]
-            plane = cropped(scattered(kernels, stride, dilation), size, padding)
+            plane = transposed(kernels, size, stride, padding, dilation)
             planes.append(plane if bias is None else shifted(plane, bias[c]))
         y.append(planes)
     return y
+
+
+def transposed(
+    kernels: Any, size: tuple[int, int], stride: int, padding: int, dilation: int
+) -> Any:
+    """Scatter the pixels of all input channels over one output plane, and crop it."""
+    return cropped(scattered(kernels, stride, dilation), size, padding)
 
 
 def scattered(kernels: Any, stride: int = 1, dilation: int = 1) -> Any:

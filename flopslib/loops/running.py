@@ -71,6 +71,21 @@ def loop_of(function: Callable[..., Derivation]) -> tuple[CostFunction, Loop]:
 
 def _run(function: Callable[..., Derivation], *args: Any, **kwargs: Any) -> tuple[OpCount, int]:
     cost, loop = loop_of(function)
+    arguments = checked_arguments(cost, *args, **kwargs)
+    tally = Tally()
+    operands = {operand.name: operand.shape for operand in cost.function(**arguments).operands}
+    shapes, options = bound(loop, operands, arguments)
+    numbers = {n: None if shape is None else tally.numbers(shape) for n, shape in shapes.items()}
+    result = loop.function(**numbers, **options)
+    return tally.record(), _size(result)
+
+
+def checked_arguments(cost: CostFunction, *args: Any, **kwargs: Any) -> dict[str, Any]:
+    """Return the arguments of a run: those of the cost function, all of them numbers.
+
+    Raises:
+        TypeError: a size that is not an int.
+    """
     arguments = cost.arguments(*args, **kwargs)
     for argument, value in arguments.items():
         for entry in value if isinstance(value, tuple) else (value,):
@@ -78,12 +93,7 @@ def _run(function: Callable[..., Derivation], *args: Any, **kwargs: Any) -> tupl
                 raise TypeError(
                     f"a loop runs on numbers: {argument} must be an int, got {shown(plain(entry))}"
                 )
-    tally = Tally()
-    operands = {operand.name: operand.shape for operand in cost.function(**arguments).operands}
-    shapes, options = bound(loop, operands, arguments)
-    numbers = {n: None if shape is None else tally.numbers(shape) for n, shape in shapes.items()}
-    result = loop.function(**numbers, **options)
-    return tally.record(), _size(result)
+    return arguments
 
 
 def bound(
