@@ -7,13 +7,14 @@
     flopslib count resnet50 --json > before.json
     flopslib check resnet50 --max-macs 4.1G --max-parameters 25.6M
     flopslib diff before.json resnet101
+    flopslib reconcile 24.6G --model resnet50 --input 1,3,224,224
     flopslib explain conv2d 3 64 7 112 112 bias=False
     flopslib list
 
 What it returns to the shell, for scripts and continuous integration:
 
-- 0: done; every limit holds, or A and B are equal.
-- 1: a limit does not hold, or A and B differ.
+- 0: done; every limit holds, A and B are equal, or somebody's rules give the figure.
+- 1: a limit does not hold, A and B differ, or nobody's rules give the figure.
 - 2: the call is wrong, such as an unknown model or a bad input; one line says what is.
 
 With ``--json``, every command says in ``schema_version`` which version of its fields it writes.
@@ -33,6 +34,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from flopslib import __version__, formula, registered
+from flopslib.counters import TOOLS, WRITTEN, quoted, reconcile
+from flopslib.counters.reconciling import OURS
 from flopslib.derivation.derivation import Derivation
 from flopslib.derivation.rendering import text
 from flopslib.layers.layer import Layer
@@ -54,8 +57,8 @@ BREAKABLE = 24
 
 EXIT_CODES = """\
 exit codes:
-  0  done; every limit holds, or A and B are equal
-  1  a limit does not hold, or A and B differ
+  0  done; every limit holds, A and B are equal, or somebody's rules give the figure
+  1  a limit does not hold, A and B differ, or nobody's rules give the figure
   2  the call is wrong, such as an unknown model or a bad input; one line says what is
 """
 
@@ -69,6 +72,12 @@ FORMATS = {
 
 MODEL = "a name from `flopslib list`, or your own: file.py:function"
 SAVED = "or a report saved with `flopslib count MODEL --json`: file.json"
+
+
+def _offers() -> tuple[Callable[[Any], None], ...]:
+    return (
+        _offer_count, _offer_check, _offer_diff, _offer_reconcile, _offer_explain, _offer_list
+    )  # fmt: skip
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -108,9 +117,23 @@ def _parser() -> argparse.ArgumentParser:
     # a command sets another status before it prints, so that it stands if nobody reads on
     parser.set_defaults(run=lambda given: parser.print_help(), status=0)
     commands = parser.add_subparsers(metavar="command")
-    for enrol in (_offer_count, _offer_check, _offer_diff, _offer_explain, _offer_list):
+    for enrol in _offers():
         enrol(commands)
     return parser
+
+
+def _offer_reconcile(commands: Any) -> None:
+    asking = _command(
+        commands, "reconcile", _reconcile, "say whose rules give a figure that somebody quotes",
+        "A figure of k digits is matched to half a unit of its last one.",
+    )  # fmt: skip
+    asking.add_argument("figure", help="the figure as it is quoted, such as 4.1G or 8,178,368,512")
+    asking.add_argument("--model", required=True, help=MODEL)
+    _take_input(asking)
+    asking.add_argument(
+        "--tool", metavar="NAME", help=f"try one alone: {', '.join((OURS, *TOOLS))}"
+    )
+    _take_formats(asking, "json")
 
 
 def _offer_count(commands: Any) -> None:
@@ -498,6 +521,37 @@ def _show_comparison(found: Comparison) -> None:
 
 def _show_table(table: Table) -> None:
     _terminal_table(table.header, table.rows, table.figures)
+
+
+# --- reconcile -------------------------------------------------------------
+
+
+def _reconcile(given: argparse.Namespace) -> None:
+    tool = given.tool and nearest("tool", given.tool, {name: name for name in (OURS, *TOOLS)})
+    figure, options = quoted(given.figure), _options(given)
+    found = reconcile(
+        figure.written,
+        _counted(given.model, given.input, options),
+        tool,
+        written=WRITTEN.get(given.model),
+        others=_other_versions(given, options),
+    )
+    given.status = 0 if found.matches else 1
+    if given.shown == "json":
+        about = {"schema_version": SCHEMA_VERSION, "model": given.model}
+        _print_json(about | found.as_dict())
+    else:
+        print(found)
+
+
+def _other_versions(given: argparse.Namespace, options: Mapping[str, Any]) -> dict[str, Report]:
+    """Return what else goes by the name of a model: a ResNet with the strides of its paper."""
+    if given.model not in catalogue() or "stride_on" in options:
+        return {}
+    if "stride_on" not in inspect.signature(find(given.model).build).parameters:
+        return {}
+    paper = _counted(given.model, given.input, {**options, "stride_on": "1x1"})
+    return {"the stride on the first 1×1, as in the paper": paper}
 
 
 # --- explain ---------------------------------------------------------------

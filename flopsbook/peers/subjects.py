@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any
 
 from flopslib import layers as nn
+from flopslib.counters import WRITTEN, kind_of
 from flopslib.layers.layer import Layer, Run, Shape
 from flopslib.models import (
     alexnet,
@@ -64,7 +65,7 @@ class Subject:
         >>> MODELS["gpt2_layer"].kind(MODELS["gpt2_layer"].report.rows[1])
         'Conv1D of transformers'
         """
-        return self.written.get(row.type, row.type)
+        return kind_of(row, self.written)
 
 
 class OneMatrixAttention(Layer):
@@ -116,7 +117,7 @@ MODELS = {
         "MobileNetV2",
         mobilenet_v2,
         IMAGE,
-        written={"AdaptiveAvgPool2d": "adaptive_avg_pool2d, a function"},
+        written=WRITTEN["mobilenet_v2"],
     ),
     "vit_b_16": Subject("ViT-B/16", vit_b_16, IMAGE),
     "alexnet": Subject("AlexNet", alexnet, IMAGE),
@@ -124,7 +125,7 @@ MODELS = {
         "a layer of GPT-2",
         gpt2_layer,
         (1, 128, 768),
-        written={"Linear": "Conv1D of transformers", "GELU": "arithmetic"},
+        written=WRITTEN["gpt2_layer"],
     ),
     "llama_layer": Subject("a layer of LLaMA-7B", llama_layer, (1, 128, 4096)),
 }

@@ -7,7 +7,26 @@
 {'MACs': 42}
 """
 
+from flopslib.counters.quoting import Quoted, quoted
+from flopslib.counters.reconciling import Match, Reading, Reconciliation, readings, reconcile
 from flopslib.counters.rules import Rule
-from flopslib.counters.tools import DEVICES, TOOLS, Term, Tool, predict, terms_of
+from flopslib.counters.tools import DEVICES, TOOLS, WRITTEN, Term, Tool, kind_of, predict, terms_of
 
-__all__ = ["DEVICES", "TOOLS", "Rule", "Term", "Tool", "predict", "terms_of"]
+__all__ = [
+    "DEVICES",
+    "TOOLS",
+    "WRITTEN",
+    "Match",
+    "Quoted",
+    "Reading",
+    "Reconciliation",
+    "Rule",
+    "Term",
+    "Tool",
+    "kind_of",
+    "predict",
+    "quoted",
+    "readings",
+    "reconcile",
+    "terms_of",
+]

@@ -11,8 +11,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
+from flopslib.derivation.steps import Step
 from flopslib.layers import Conv2d
+from flopslib.layers.layer import Layer, Shape
 from flopslib.report.rows import Row
 
 ATTENTION = ("MultiheadAttention", "ScaledDotProductAttention")
@@ -63,22 +66,31 @@ def learnt(row: Row, *names: str) -> int:
     return sum(math.prod(shape) for name, shape in row.layer.weights.items() if name in names)
 
 
+@lru_cache(maxsize=512)
+def _steps(layer: Layer, input_shape: Shape, output_shape: Shape) -> tuple[Step, ...]:
+    return layer.cost(input_shape, output_shape).steps
+
+
+def steps_of(row: Row) -> tuple[Step, ...]:
+    """Return the steps of a layer; those that are alike are derived once."""
+    return _steps(row.layer, row.input_shape, row.output_shape)
+
+
 def inside(row: Row) -> int:
     """Return the MACs of an attention's scores and weighted sums."""
-    steps = row.derivation.steps
-    return sum(int(step.macs) for step in steps if step.name in ("scores", "weighted sum"))
+    return sum(int(step.macs) for step in steps_of(row) if step.name in ("scores", "weighted sum"))
 
 
 def scores(row: Row) -> int:
     """Return how many scores an attention has."""
-    return sum(int(step.outputs) for step in row.derivation.steps if step.name == "scores")
+    return sum(int(step.outputs) for step in steps_of(row) if step.name == "scores")
 
 
 def biases(row: Row) -> int:
     """Return the additions of a layer's biases."""
     return sum(
         int(part.operations.additions * step.outputs)
-        for step in row.derivation.steps
+        for step in steps_of(row)
         for part in step.parts
         if part.name == "bias"
     )

@@ -10,7 +10,7 @@ from flopslib.counters.rules import Rule
 from flopslib.report.report import Report
 from flopslib.report.rows import Row
 
-__all__ = ["DEVICES", "TOOLS", "Term", "Tool", "predict", "terms_of"]
+__all__ = ["DEVICES", "TOOLS", "WRITTEN", "Term", "Tool", "kind_of", "predict", "terms_of"]
 
 DEVICES = ("cpu", "meta")
 
@@ -24,12 +24,14 @@ class Tool:
         package: the package that has it.
         means: what it calls its figures, and which of ours each of them is.
         rules: the habits of the tool, for what it calls a figure and a device.
+        devices: where it can run, or the ways to ask it.
     """
 
     title: str
     package: str
     means: Mapping[str, str]
     rules: Callable[[str, str], tuple[Rule, ...]]
+    devices: tuple[str, ...] = DEVICES
 
 
 TOOLS = {
@@ -43,6 +45,14 @@ TOOLS = {
     "calflops": Tool("calflops", "calflops", {"MACs": "macs", "FLOPs": "flops"}, rules.calflops),
     "thop": Tool("THOP", "thop", {"MACs": "macs"}, rules.thop),
     "torchinfo": Tool("torchinfo", "torchinfo", {"mult-adds": "macs"}, rules.torchinfo),
+}
+
+
+#: How the program that most people run writes a model of ours, where a layer is not the module
+#: or the function that the tools look out for; by the layer's path or the name of its class.
+WRITTEN: Mapping[str, Mapping[str, str]] = {
+    "mobilenet_v2": {"AdaptiveAvgPool2d": "adaptive_avg_pool2d, a function"},
+    "gpt2_layer": {"Linear": "Conv1D of transformers", "GELU": "arithmetic"},
 }
 
 
@@ -70,7 +80,7 @@ def predict(
 
     The network is taken to be written in PyTorch with the modules that our layers
     are named after. Where it is not, ``written`` says what takes the place of a
-    layer, by the layer's name.
+    layer, by the layer's path or the name of its class.
 
     Raises:
         KeyError: no tool or device has the name.
@@ -81,15 +91,20 @@ def predict(
     >>> predict(report, "flop_counter"), predict(report, "ptflops")
     ({'FLOPs': 70}, {'MACs': 42})
     """
-    check_known(tool=(tool, TOOLS), device=(device, DEVICES))
+    check_known(tool=(tool, TOOLS))
     asked = TOOLS[tool]
-    kinds = written or {}
-    rows = [(row, kinds.get(row.type, row.type)) for row in report.rows]
+    check_known(device=(device, asked.devices))
+    rows = [(row, kind_of(row, written or {})) for row in report.rows]
     return {
         called: int(getattr(report, ours))
         + sum(term.amount for term in terms_of(asked.rules(called, device), rows))
         for called, ours in asked.means.items()
     }
+
+
+def kind_of(row: Row, written: Mapping[str, str]) -> str:
+    """Return what a tool meets in the place of a row."""
+    return written.get(row.path, written.get(row.type, row.type))
 
 
 def check_known(**asked: tuple[str | None, Iterable[str]]) -> None:
