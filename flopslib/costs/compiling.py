@@ -9,7 +9,7 @@ the caller's: a stand-in is taken for a valid size.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
@@ -42,9 +42,9 @@ def compiled(
     >>> dict(zip(KINDS, count(3, 2), strict=True))["additions"]
     4
     """
-    trace = Trace()
     names = [f"s{place}" for place in range(sizes)]
-    total = derive(*(Traced(trace, name) for name in names), **dict(options)).total.kinds()
+    trace, derivation = traced(derive, names, options)
+    total = derivation.total.kinds()
     counts = ", ".join(code(total.get(kind, 0)) for kind in KINDS)
     body = "".join(f"    {line}\n" for line in _needed(trace, counts))
     source = f"def counts({', '.join(names)}):\n{body}    return ({counts})\n"
@@ -52,6 +52,14 @@ def compiled(
     exec(source, made)
     function: Callable[..., tuple[int, ...]] = made["counts"]
     return function
+
+
+def traced(
+    derive: Callable[..., Any], names: Sequence[str], options: tuple[tuple[str, Any], ...] = ()
+) -> tuple[Trace, Any]:
+    """Return the derivation of stand-ins of such names, and what was noted about them."""
+    trace = Trace()
+    return trace, derive(*(Traced(trace, name) for name in names), **dict(options))
 
 
 def _needed(trace: Trace, result: str) -> list[str]:

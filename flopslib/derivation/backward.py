@@ -101,7 +101,8 @@ def _readings(step: Step) -> Iterator[Reading]:
     through = len(step.reads) - len(taken)  # what a bias alone is added to
     taken = [("term", step.parts[0])] * through + taken
     for place, (operand, (take, part)) in enumerate(zip(step.reads, taken, strict=True)):
-        yield place, operand, take, part
+        if take != "index":  # a number of a row has no gradient
+            yield place, operand, take, part
 
 
 def _gradients(group: Group, reading: Reading, sources: list[Operand]) -> Iterator[Step]:
@@ -114,6 +115,9 @@ def _gradients(group: Group, reading: Reading, sources: list[Operand]) -> Iterat
             yield Step(name, (primitives.scatter(*part.terms),), step.shape, step.unit)
     elif take == "product":
         yield from _of_product(group, place, operand, sources, name)
+    elif take == "row":  # of a table: what comes back for a row is added to its gradient
+        written: Any = group[0].writes
+        yield Step(name, (ADDED,), written.shape, "number")
     else:
         writes: Any = group[0].writes
         met = exact_quotient(writes.size, operand.size)

@@ -163,6 +163,12 @@ def batch_norm() -> OpCount:
 
 
 @_gradient
+def dropout() -> OpCount:
+    """In training: multiply by the same factor."""
+    return OpCount(multiplications=1)
+
+
+@_gradient
 def relu() -> OpCount:
     """Keep g where x is above 0."""
     return OpCount(other={"comparisons": 1})

@@ -252,7 +252,18 @@ def batch_norm() -> Part:
     >>> batch_norm().operations
     OpCount(multiplications=1, additions=1)
     """
-    return Part("batch norm", OpCount(multiplications=1, additions=1))
+    takes = ("function", "factor", "term")
+    return Part("batch norm", OpCount(multiplications=1, additions=1), takes=takes)
+
+
+@_primitive
+def dropout() -> Part:
+    """In training: multiply by a factor drawn beforehand, 0 or ``1 / (1 − p)``.
+
+    >>> dropout().operations
+    OpCount(multiplications=1)
+    """
+    return Part("dropout", OpCount(multiplications=1))
 
 
 @_primitive

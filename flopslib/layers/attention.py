@@ -12,6 +12,7 @@ from flopslib.layers.arguments import divides, flag, per_axis, size, untouched
 from flopslib.layers.dense import Linear
 from flopslib.layers.layer import Formula, Layer, Run, Shape
 from flopslib.layers.operations import each
+from flopslib.layers.values import view
 
 
 def _multihead(batch: Any, length: Any, width: Any, heads: Any, bias: bool) -> Derivation:
@@ -114,12 +115,15 @@ class ScaledDotProductAttention(Layer):
         cache: how many positions before the input can be attended to as well.
 
     Shapes:
-        (N, L, num_heads · head_dim) → the same
+        (N, L, num_heads · head_dim) → the same. Keys and values may be inputs of their own,
+        (N, L, num_kv_heads · head_dim) both, each head shared by equally many heads of queries.
 
     >>> from flopslib import count
     >>> count(ScaledDotProductAttention(12, 64), (1, 1024, 768)).macs
     1610612736
     """
+
+    inputs = (1, 3)
 
     def __init__(self, num_heads: int, head_dim: int, causal: bool = False, cache: int = 0) -> None:
         self._set(
@@ -129,22 +133,33 @@ class ScaledDotProductAttention(Layer):
             cache=size("cache", cache, minimum=0),
         )
 
-    def output_shape(self, input_shape: Shape) -> Shape:
-        """Leave the shape as it is."""
-        self._check_rank(input_shape, {3: "(N, L, E)"})
-        self._check_size(input_shape, -1, self.num_heads * self.head_dim, "features")
-        return input_shape
+    def output_shape(self, input_shape: Any) -> Shape:
+        """Leave the shape of the queries as it is."""
+        queries, *seen = _each_input(input_shape)
+        self._check_rank(queries, {3: "(N, L, E)"})
+        self._check_size(queries, -1, self.num_heads * self.head_dim, "features")
+        for name, shape in zip(("keys", "values"), seen, strict=False):
+            heads = shape[-1] // self.head_dim if len(shape) == 3 else 0
+            whole = heads and shape[-1] == heads * self.head_dim and self.num_heads % heads == 0
+            if not whole or shape[:2] != queries[:2] or shape != seen[0]:
+                self._refuse(f"needs {name} of the queries' positions in whole heads, got {shape}")
+        return queries
 
-    def axes(self, input_shape: Shape) -> str:
+    def axes(self, input_shape: Any) -> str:
         """Say which axis is taken for the positions, and what a position sees."""
         seen = "itself and all before it" if self.causal else "every position"
         past = f", and {self.cache:,} in the cache" if self.cache else ""
         return f"(batch, position, feature); a position sees {seen}{past}"
 
-    def _formula(self, x: Shape, y: Shape) -> Formula:
-        batch, length, _ = x
+    def _formula(self, x: Any, y: Shape) -> Formula:
+        batch, length, _ = y
         sizes = (batch, length, length + self.cache, self.num_heads, self.head_dim)
         return _scaled, sizes, (("causal", self.causal),)
+
+
+def _each_input(x: Any) -> tuple[Shape, ...]:
+    """Return the shapes of several inputs, or of the one there is."""
+    return x if x and isinstance(x[0], tuple) else (x,)
 
 
 class RotaryEmbedding(Layer):
@@ -242,10 +257,12 @@ class SelfAttention(Layer):
         self._check_rank(x, {3: "(N, L, E)"})
         queries = run("q_proj", parts["q_proj"], x)
         keys = run("k_proj", parts["k_proj"], x)
-        run("v_proj", parts["v_proj"], x)
+        values = run("v_proj", parts["v_proj"], x)
         if parts["rope"]:
-            run("rope", parts["rope"], (*x[:-1], queries[-1] + keys[-1]))
-        found = run("attend", parts["attend"], queries)
+            both = view((*x[:-1], queries[-1] + keys[-1]), queries, keys)
+            turned = run("rope", parts["rope"], both)
+            queries, keys = view(queries, turned), view(keys, turned)
+        found = run("attend", parts["attend"], queries, keys, values)
         return run("out_proj", parts["out_proj"], found)
 
 
@@ -327,9 +344,9 @@ class ShiftedWindowAttention(Layer):
         across = (-(-s // w) for s, w in zip(x[1:3], self.window_size, strict=True))
         windows = (samples * math.prod(across), cells, x[3])
         parts = dict(self.parts)
-        run("qkv", parts["qkv"], windows)
+        joined = run("qkv", parts["qkv"], view(windows, x))
         scores = (windows[0], self.num_heads, cells, cells)
         run("position_bias", parts["position_bias"], scores)
-        run("attend", parts["attend"], windows)
-        run("proj", parts["proj"], windows)
-        return x
+        q, k, v = (view(windows, joined) for _ in range(3))
+        found = run("attend", parts["attend"], q, k, v)
+        return view(x, run("proj", parts["proj"], found))

@@ -47,10 +47,8 @@ class SwiGLU(Layer):
     def flow(self, x: Shape, run: Run) -> Shape:
         """Widen twice, bend one of the two, multiply, narrow."""
         gate, up, down = self.parts
-        hidden = run("gate_proj", gate, x)
-        run("act", SILU, hidden)
-        run("up_proj", up, x)
-        run("product", PRODUCT, hidden)
+        gated = run("act", SILU, run("gate_proj", gate, x))
+        hidden = run("product", PRODUCT, gated, run("up_proj", up, x))
         return run("down_proj", down, hidden)
 
 
@@ -142,7 +140,7 @@ class SqueezeExcitation(Layer):
         weight = run("avgpool", MEAN, x)
         for name in ("fc1", "activation", "fc2", "scale_activation"):
             weight = run(name, getattr(self, name), weight)
-        return run("product", PRODUCT, x)
+        return run("product", PRODUCT, weight, x)
 
 
 def _built(name: str, given: Any, *arguments: int) -> Layer:

@@ -9,6 +9,7 @@ from flopslib.derivation.derivation import Derivation
 from flopslib.layers.arguments import axis
 from flopslib.layers.elementwise import Product, Sum
 from flopslib.layers.layer import Counts, Layer, Run, Shape, measured
+from flopslib.layers.values import view
 
 Named: TypeAlias = tuple[tuple[str, Layer], ...]
 
@@ -124,7 +125,7 @@ class Residual(Layer):
         around = x if self.shortcut is None else run("shortcut", self.shortcut, x)
         if around != y:
             self._refuse(f"adds shapes that differ: {y} from its body, {around} around it")
-        run("sum", SUM, y)
+        y = run("sum", SUM, y, around)
         return y if self.then is None else run("then", self.then, y)
 
 
@@ -153,7 +154,8 @@ class Concat(_Collection):
             if shape[:at] != first[:at] or shape[at + 1 :] != first[at + 1 :]:
                 listed = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
                 self._refuse(f"joins dimension {at} of shapes that differ elsewhere: {listed}")
-        return (*first[:at], sum(shape[at] for shape in shapes.values()), *first[at + 1 :])
+        joined = sum(shape[at] for shape in shapes.values())
+        return view((*first[:at], joined, *first[at + 1 :]), *shapes.values())
 
 
 class _Joined(_Collection):
@@ -176,16 +178,8 @@ class _Joined(_Collection):
             self._refuse("needs two or more layers")
         for at, shape in enumerate(others, start=1):
             name = self.NAME if at == 1 else f"{self.NAME}{at}"
-            first = run(name, self.ROW, self._broadcast(first, shape))
+            first = run(name, self.ROW, first, shape)
         return first
-
-    def _broadcast(self, left: Shape, right: Shape) -> Shape:
-        rank = max(len(left), len(right))
-        sides = zip(*((1,) * (rank - len(s)) + s for s in (left, right)), strict=True)
-        joined = tuple(max(pair) if 1 in pair or pair[0] == pair[1] else 0 for pair in sides)
-        if 0 in joined:
-            self._refuse(f"joins results that do not broadcast together: {left} and {right}")
-        return joined
 
 
 class Multiply(_Joined):
@@ -235,8 +229,13 @@ class Shared(_Wrapper):
         derivation: Derivation = self.layer.derivation(input_shape)
         return derivation
 
-    def _counts(self, x: Shape, y: Shape) -> Counts:
-        return measured(self.layer, x).total
+    def training_cost(self, input_shape: Shape, output_shape: Shape) -> Derivation:
+        """Ask the layer, as in training."""
+        node = measured(self.layer, input_shape, training=True)
+        return Derivation(tuple(node.steps()), type(self.layer).__name__)
+
+    def _counts(self, x: Shape, y: Shape, training: bool = False) -> Counts:
+        return measured(self.layer, x, training=training).total
 
 
 class NotRun(_Wrapper):

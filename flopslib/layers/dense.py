@@ -9,6 +9,7 @@ from flopslib.costs.dense import linear
 from flopslib.derivation.derivation import Derivation
 from flopslib.layers.arguments import axis, flag, size, untouched
 from flopslib.layers.layer import Formula, Layer, Shape
+from flopslib.layers.operations import looked_up
 
 
 def _linear(positions: Any, in_features: Any, out_features: Any, bias: bool) -> Derivation:
@@ -95,3 +96,6 @@ class Embedding(Layer):
     def output_shape(self, input_shape: Shape) -> Shape:
         """Put a vector in the place of each number."""
         return (*input_shape, self.embedding_dim)
+
+    def _formula(self, x: Shape, y: Shape) -> Formula:
+        return looked_up, (self.num_embeddings, self.embedding_dim, *x), ()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import Any, ClassVar
 
 from flopslib.derivation import primitives
+from flopslib.derivation.operands import Operand
 from flopslib.layers.arguments import axis, flag, size
 from flopslib.layers.layer import Formula, Layer, Shape
-from flopslib.layers.operations import each, rows
+from flopslib.layers.operations import broadcast, each, rows
 
 
 class _Activation(Layer):
@@ -114,14 +116,57 @@ class GELU(_Activation):
         return each, x, (("operation", primitives.gelu_tanh if by_tanh else primitives.gelu),)
 
 
-class Sum(_Activation):
-    """The sum of two results, as the row of a residual block: one addition a number."""
+class _OfTwo(Layer):
+    OPTIONS: ClassVar[Any]
+    inputs = (2,)
+
+    def output_shape(self, input_shape: Any) -> Shape:
+        """Repeat both shapes to fit each other, as torch does."""
+        left, right = self._two(input_shape)
+        if left == right:
+            return tuple(left)
+        sides = zip(*_of_one_rank(left, right), strict=True)
+        joined = tuple(max(pair) if 1 in pair or pair[0] == pair[1] else 0 for pair in sides)
+        if 0 in joined:
+            self._refuse(f"needs shapes that fit each other, got {left} and {right}")
+        return joined
+
+    def _two(self, x: Any) -> tuple[Shape, Shape]:
+        if len(x) != 2 or not all(isinstance(shape, tuple) for shape in x):
+            self._refuse(f"needs two inputs, as in run(name, {self!r}, one, other), got {x}")
+        return x[0], x[1]
+
+    def _formula(self, x: Any, y: Shape) -> Formula:
+        left, right = x
+        if left == right:
+            return each, y, self.OPTIONS
+        return broadcast, (*chain(*_of_one_rank(left, right)), *y), self.OPTIONS
+
+
+def _of_one_rank(left: Shape, right: Shape) -> tuple[Shape, Shape]:
+    rank = max(len(left), len(right))
+    return (1,) * (rank - len(left)) + left, (1,) * (rank - len(right)) + right
+
+
+class Sum(_OfTwo):
+    """The sum of two results, as the row of a residual block: one addition a number.
+
+    Shapes:
+        two that fit each other, as in torch → the larger sides of both
+
+    >>> Sum().output_shape(((2, 3, 5), (3, 1)))
+    (2, 3, 5)
+    """
 
     OPTIONS = (("operation", primitives.residual_sum),)
 
 
-class Product(_Activation):
-    """The product of two results, as the row of a gate: one multiplication a number."""
+class Product(_OfTwo):
+    """The product of two results, as the row of a gate: one multiplication a number.
+
+    Shapes:
+        two that fit each other, as in torch → the larger sides of both
+    """
 
     OPTIONS = (("operation", primitives.elementwise_product),)
 
@@ -137,15 +182,30 @@ def probability(p: Any) -> float:
     return p
 
 
-class Dropout(Layer):
-    """Nothing at inference, as torch.nn.Dropout."""
+class _AtRandom(Layer):
+    def _training_formula(self, x: Shape, y: Shape) -> Formula | None:
+        return (each, x, (("operation", primitives.dropout),)) if self.p else None
+
+
+class Dropout(_AtRandom):
+    """Nothing at inference, as torch.nn.Dropout; in training a factor for every number.
+
+    The factors, 0 and 1/(1 − p), are drawn beforehand, which is not counted. With p = 0 there
+    are none, as in torch.
+
+    >>> from flopslib import count
+    >>> count(Dropout(0.1), (2, 3)).multiplications
+    0
+    >>> count(Dropout(0.1), (2, 3), training=True).multiplications
+    6
+    """
 
     def __init__(self, p: float = 0.5, inplace: bool = False) -> None:
         self._set(p=probability(p), inplace=flag("inplace", inplace))
 
 
-class StochasticDepth(Layer):
-    """Nothing at inference, as torchvision.ops.StochasticDepth."""
+class StochasticDepth(_AtRandom):
+    """Nothing at inference, as torchvision.ops.StochasticDepth; in training as dropout."""
 
     def __init__(self, p: float, mode: str) -> None:
         if mode not in ("batch", "row"):
@@ -178,6 +238,9 @@ class _Learnt(Layer):
     def weights(self) -> dict[str, Shape]:
         """The array."""
         return {self.WHAT: self.shape}
+
+    def _beside(self, x: Shape) -> tuple[Operand, ...]:
+        return (Operand(self.WHAT, self.shape, "weight"),)
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """Leave the shape as it is."""
@@ -259,6 +322,9 @@ at dimension 1, got 1025 in (1, 1025, 768)
                 f"got {input_shape[-2]}{after} in {input_shape}"
             )
         return input_shape
+
+    def _beside(self, x: Shape) -> tuple[Operand, ...]:
+        return (Operand("weight", (x[-2], self.embedding_dim), "weight"),)  # the rows it takes
 
     def _formula(self, x: Shape, y: Shape) -> Formula:
         return each, x, _POSITION_SUM

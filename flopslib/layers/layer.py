@@ -11,11 +11,12 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeAlias
 
 from flopslib.costs.compiling import KINDS, compiled
 from flopslib.derivation.derivation import Derivation
 from flopslib.derivation.opcount import OpCount
+from flopslib.derivation.operands import Operand
 from flopslib.derivation.steps import Step
 from flopslib.layers.arguments import size
 from flopslib.sizes.checks import shown
@@ -24,7 +25,8 @@ Shape: TypeAlias = tuple[int, ...]
 Counts: TypeAlias = tuple[int, ...]
 #: A function from sizes to a derivation, the sizes, and its fixed options.
 Formula: TypeAlias = tuple[Callable[..., Derivation], tuple[int, ...], tuple[tuple[str, Any], ...]]
-Run: TypeAlias = Callable[[str, "Layer", Shape], Shape]
+#: From a name, a layer and the shapes that it is given to the shape that comes out.
+Run: TypeAlias = Callable[..., Shape]
 
 FREE = Derivation(())
 NO_COUNTS: Counts = (0,) * len(KINDS)
@@ -95,10 +97,17 @@ class Layer:
     ...     def flow(self, x, run):
     ...         return run("second", self.layer, run("first", self.layer, x))
 
+    A layer of several inputs is run with a shape for each, and gets all of them as one tuple.
+    A shape that is made of results without an operation, as by cutting or joining, is told so
+    with :func:`view`.
+
     The same layer may be used in many places. As with numbers, what is used
     twice is there twice: each place of a ``Sequential`` has weights of its own,
     unless it says otherwise (:class:`flopslib.layers.Shared`).
     """
+
+    #: How many inputs it can take.
+    inputs: ClassVar[tuple[int, ...]] = (1,)
 
     _given: tuple[tuple[str, Any], ...] = ()
     #: The layers that this one keeps, in order; one that is kept twice is there twice.
@@ -194,7 +203,8 @@ class Layer:
     def flow(self, x: Shape, run: Run) -> Shape:
         """Run the layers that this one is made of, and return the shape of the result.
 
-        ``run(name, layer, shape)`` returns the output shape of a layer inside. What
+        ``run(name, layer, shape)`` returns the output shape of a layer inside, and
+        ``run(name, layer, one, other)`` that of a layer of two inputs. What
         is not run costs nothing: the sum of two branches is a layer too
         (:class:`flopslib.layers.Sum`).
         """
@@ -202,11 +212,13 @@ class Layer:
 
     def cost(self, input_shape: Shape, output_shape: Shape) -> Derivation:
         """Return what the layer computes itself, the layers inside it apart."""
-        formula = self._formula(input_shape, output_shape)
-        if formula is None:
-            return FREE
-        derive, sizes, options = formula
-        return derive(*sizes, **dict(options))
+        return self._derived(self._formula(input_shape, output_shape), input_shape)
+
+    def training_cost(self, input_shape: Shape, output_shape: Shape) -> Derivation:
+        """Return the same for a pass whose gradients are wanted, where that differs."""
+        if type(self).cost is not Layer.cost:
+            return self.cost(input_shape, output_shape)
+        return self._derived(self._training_formula(input_shape, output_shape), input_shape)
 
     def derivation(self, input_shape: Shape) -> Derivation:
         """Return what the layer costs, everything inside it included."""
@@ -222,11 +234,26 @@ class Layer:
     def _formula(self, x: Shape, y: Shape) -> Formula | None:
         return None
 
-    def _counts(self, x: Shape, y: Shape) -> Counts:
+    def _training_formula(self, x: Shape, y: Shape) -> Formula | None:
+        return self._formula(x, y)
+
+    def _beside(self, x: Shape) -> tuple[Operand, ...]:
+        """Return what an operation number by number reads beside the input."""
+        return ()
+
+    def _derived(self, formula: Formula | None, x: Shape) -> Derivation:
+        if formula is None:
+            return FREE
+        derive, sizes, options = formula
+        beside = self._beside(x)
+        more: dict[str, Any] = {"beside": beside} if beside else {}
+        return _with_input(derive(*sizes, **dict(options), **more), x)
+
+    def _counts(self, x: Shape, y: Shape, training: bool = False) -> Counts:
         if type(self).cost is not Layer.cost:
             kinds = _operations(self, self.cost(x, y)).kinds()
             return tuple(kinds.get(kind, 0) for kind in KINDS)
-        formula = self._formula(x, y)
+        formula = self._training_formula(x, y) if training else self._formula(x, y)
         if formula is None:
             return NO_COUNTS
         derive, sizes, options = formula
@@ -299,11 +326,30 @@ def _frozen(layer: str, name: str, value: Any, kept: list[Layer]) -> Any:
     return value
 
 
-def _pass_through(name: str, layer: Layer, x: Shape) -> Shape:
+def _with_input(derivation: Derivation, x: Shape) -> Derivation:
+    """Say the shape of an input that windows slide over: what they cost does not tell it."""
+    if not any(step.windowed for step in derivation.steps):
+        return derivation
+    return derivation.on(x=Operand("x", x))
+
+
+def _pass_through(name: str, layer: Layer, *inputs: Shape) -> Shape:
     try:
-        return layer.output_shape(x)
+        return layer.output_shape(_together(layer, inputs))
     except ShapeError as error:
         raise error.inside(name) from None
+
+
+def _together(layer: Layer, inputs: tuple[Any, ...]) -> Any:
+    """Return what a layer gets for its inputs: a shape, or several as one tuple."""
+    if len(inputs) not in layer.inputs and type(layer).inputs is not Layer.inputs:
+        wanted = " or ".join(map(str, layer.inputs))
+        layer._refuse(f"needs {wanted} inputs, got {len(inputs)}: {', '.join(map(str, inputs))}")
+    if len(inputs) == 1:
+        return inputs[0]
+    if type(layer).inputs is Layer.inputs and type(layer).__module__.startswith("flopslib."):
+        layer._refuse(f"takes one input, got {len(inputs)}: {', '.join(map(str, inputs))}")
+    return inputs
 
 
 # --- a shape runs through a layer -------------------------------------------------
@@ -330,11 +376,14 @@ def _side(at: int, side: Any) -> int:
 class Node:
     """A layer at work on an input: what it made of it, and what that cost."""
 
-    __slots__ = ("input_shape", "layer", "output_shape", "own", "parts", "total")
+    __slots__ = ("input_shape", "layer", "output_shape", "own", "parts", "total", "training")
 
-    def __init__(self, layer: Layer, x: Shape, y: Shape, own: Counts, parts: Any) -> None:
+    def __init__(
+        self, layer: Layer, x: Shape, y: Shape, own: Counts, parts: Any, training: bool = False
+    ) -> None:
         """Sum up what the layer and the parts of it cost."""
         self.layer = layer
+        self.training = training
         self.input_shape = x
         self.output_shape = y
         self.own = own
@@ -342,56 +391,62 @@ class Node:
         columns = zip(own, *[part.total for _, part in parts], strict=True)
         self.total: Counts = tuple(map(sum, columns)) if parts else own
 
+    def derivation(self) -> Derivation:
+        """Return what the layer computes itself, the parts apart."""
+        cost = self.layer.training_cost if self.training else self.layer.cost
+        return cost(self.input_shape, self.output_shape)
+
     def steps(self, path: str = "") -> Iterator[Step]:
         """Yield every step of what was computed, each named after its layer."""
         for name, part in self.parts:
             yield from part.steps(joined(path, name))
-        for step in self.layer.cost(self.input_shape, self.output_shape).steps:
+        for step in self.derivation().steps:
             yield replace(step, name=joined(path, step.name))
 
 
-def measured(layer: Layer, x: Shape, seen: dict[tuple[int, Shape], Node] | None = None) -> Node:
+Seen: TypeAlias = dict[tuple[int, Shape], Node]
+
+
+def measured(layer: Layer, x: Shape, *, training: bool = False) -> Node:
     """Run a shape through a layer. What meets the same shape again is not measured again."""
-    seen = {} if seen is None else seen
-    key = (id(layer), x)  # a node keeps its layer, so no other one can get its id
-    node = seen.get(key)
-    if node is None:
-        node = seen[key] = _measured(layer, x, seen)
-    return node
+    return _measured(layer, x, {}, training)
 
 
-def _measured(layer: Layer, x: Shape, seen: dict[tuple[int, Shape], Node]) -> Node:
+def _measured(layer: Layer, x: Shape, seen: Seen, training: bool) -> Node:
     parts: list[tuple[str, Node]] = []
     foreign = not type(layer).__module__.startswith("flopslib.")  # the tests check the library's
 
-    def run(name: str, part: Layer, shape: Shape) -> Shape:
+    def run(name: str, part: Layer, *inputs: Shape) -> Shape:
         if foreign:
-            _check_run(layer, parts, name, part, shape)
-        node = seen.get((id(part), shape))
-        if node is None:
-            try:
-                node = seen[id(part), shape] = _measured(part, shape, seen)
-            except ShapeError as error:
-                raise error.inside(name) from None
+            _check_run(layer, parts, name, part, inputs)
+        try:
+            shape = inputs[0] if len(inputs) == 1 else _together(part, inputs)
+            key = (id(part), shape)  # a node keeps its layer, so no other one can get its id
+            node = seen.get(key)
+            if node is None:
+                node = seen[key] = _measured(part, shape, seen, training)
+        except ShapeError as error:
+            raise error.inside(name) from None
         parts.append((name, node))
         return node.output_shape
 
     y = layer.flow(x, run) if layer._flows() else layer.output_shape(x)
     if foreign:
-        _check_shape(f"the output of {layer!r}", y)
+        for shape in y if y and all(isinstance(each, tuple) for each in y) else (y,):
+            _check_shape(f"the output of {layer!r}", shape)
         _check_own(layer)
-    return Node(layer, x, y, layer._counts(x, y), parts)
+    return Node(layer, x, y, layer._counts(x, y, training), parts, training)
 
 
 def _check_shape(what: str, shape: Any) -> None:
-    if type(shape) is not tuple or any(type(side) is not int for side in shape):
+    if not isinstance(shape, tuple) or any(type(side) is not int for side in shape):
         raise TypeError(f"{what} must be a tuple of integers, got {shown(shape)}")
     if any(side < 1 for side in shape):
         raise ValueError(f"{what} must be positive integers, got {shape}")
 
 
 def _check_run(
-    layer: Layer, parts: list[tuple[str, Node]], name: Any, part: Any, shape: Any
+    layer: Layer, parts: list[tuple[str, Node]], name: Any, part: Any, inputs: tuple[Any, ...]
 ) -> None:
     """Check what a container of somebody else's hands to ``run``."""
     if not isinstance(name, str) or "." in name:
@@ -402,7 +457,10 @@ def _check_run(
         raise TypeError(f"{layer!r} runs {name!r}, which must be a layer, got {shown(part)}")
     if part.parameters and all(part is not kept for kept in layer.kept):
         raise TypeError(f"{layer!r} runs {name} without keeping it: give it to _set")
-    _check_shape(f"the shape that {layer!r} gives to {name!r}", shape)
+    if not inputs:
+        raise TypeError(f"{layer!r} runs {name!r} on nothing: give it a shape")
+    for shape in inputs:
+        _check_shape(f"the shape that {layer!r} gives to {name!r}", shape)
 
 
 def _check_own(layer: Layer) -> None:

@@ -10,7 +10,7 @@ from flopslib.derivation import primitives
 from flopslib.derivation.steps import Part
 from flopslib.layers.arguments import divides, flag, size
 from flopslib.layers.layer import Formula, Layer, Shape
-from flopslib.layers.operations import each, rows
+from flopslib.layers.operations import by_channel, of_batch, rows
 
 
 def _learnt(shape: Shape, weight: bool, bias: bool = False) -> dict[str, Shape]:
@@ -21,7 +21,8 @@ def _learnt(shape: Shape, weight: bool, bias: bool = False) -> dict[str, Shape]:
 class BatchNorm2d(Layer):
     """At inference x · s + t for every number, as torch.nn.BatchNorm2d.
 
-    The running mean and variance are not learnt, and so no parameters.
+    The running mean and variance are not learnt, and so no parameters. In training, mean and
+    variance are those of the batch, and the running ones follow them.
 
     Shapes:
         (N, C, H, W) → (N, C, H, W)
@@ -68,7 +69,12 @@ class BatchNorm2d(Layer):
         return input_shape
 
     def _formula(self, x: Shape, y: Shape) -> Formula:
-        return each, x, _BATCH_NORM
+        return by_channel, x, _BATCH_NORM
+
+    def _training_formula(self, x: Shape, y: Shape) -> Formula:
+        flags = (("weight", self.affine), ("bias", self.affine and self.bias))
+        sizes = (math.prod(x) // x[1], x[1])
+        return of_batch, sizes, flags
 
 
 class BatchNorm1d(BatchNorm2d):
@@ -248,5 +254,5 @@ class GroupNorm(Layer):
     def _formula(self, x: Shape, y: Shape) -> Formula:
         numbers = math.prod(x[1:]) // self.num_groups
         flags = (("weight", self.affine), ("bias", self.affine and self.bias))
-        options = (("operation", primitives.layer_norm), ("unit", "group"), *flags)
-        return rows, (numbers, x[0], self.num_groups), options
+        about = (("operation", primitives.layer_norm), ("unit", "group"), ("per", "channel"))
+        return rows, (numbers, x[0], self.num_groups, self.num_channels), about + flags

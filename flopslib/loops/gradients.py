@@ -144,6 +144,11 @@ def batch_norm(x: Any, s: Any, t: Any) -> WithBack:
     return primitives.batch_norm(x, s, t), lambda g: g * s
 
 
+def dropout(x: Any, factor: float = 1 / 0.9) -> WithBack:
+    """Multiply the gradient by the same factor."""
+    return primitives.dropout(x, factor), lambda g: g * factor
+
+
 def relu(x: Any) -> WithBack:
     """Keep g where x is above 0."""
     return primitives.relu(x), lambda g: g if x > 0 else constant(g, 0)

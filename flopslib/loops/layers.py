@@ -49,9 +49,10 @@ def run_layers(model: Layer, input_shape: Shape) -> dict[str, OpCount]:
     """
     tallies: dict[str, OpCount] = {}
 
-    def run_at(path: str, layer: Layer, shape: Shape) -> Shape:
+    def run_at(path: str, layer: Layer, *shapes: Shape) -> Shape:
+        shape: Any = shapes[0] if len(shapes) == 1 else shapes
         if layer._flows():
-            return layer.flow(shape, lambda name, part, x: run_at(joined(path, name), part, x))
+            return layer.flow(shape, lambda name, part, *x: run_at(joined(path, name), part, *x))
         if (path or type(layer).__name__) in tallies:
             raise ValueError(f"two layers have the path {path!r}: each needs its own")
         tally = Tally()
@@ -63,13 +64,15 @@ def run_layers(model: Layer, input_shape: Shape) -> dict[str, OpCount]:
     return tallies
 
 
-def _executed(layer: Layer, shape: Shape, tally: Tally) -> Shape:
+def _executed(layer: Layer, shape: Any, tally: Tally) -> Shape:
     loop = _LOOPS.get(type(layer))
     if loop is None:
         raise TypeError(f"{layer!r} has no naive loop")
     layer.output_shape(shape)  # refuse what does not fit before a loop stumbles over it
     weights = {name: _numbers(sides, tally) for name, sides in layer.weights.items()}
-    found = loop(layer, _numbers(shape, tally), weights)
+    several = isinstance(shape[0], tuple) if shape else False
+    given = tuple(_numbers(s, tally) for s in shape) if several else _numbers(shape, tally)
+    found = loop(layer, given, weights)
     return tuple(int(side) for side in found.shape)
 
 
@@ -190,14 +193,17 @@ def _multihead(layer: kinds.MultiheadAttention, x: Array, weights: Weights) -> A
 
 @_loop(kinds.ScaledDotProductAttention)
 def _scaled(layer: kinds.ScaledDotProductAttention, x: Array, weights: Weights) -> Array:
-    tally = x.flat[0].tally
-    past = _numbers((len(x), layer.cache, x.shape[2]), tally)
+    queries, keys, values = x if isinstance(x, tuple) else (x, x, x)
+    past = _numbers((len(keys), layer.cache, keys.shape[2]), keys.flat[0].tally)
+    shared = queries.shape[2] // keys.shape[2]  # how many heads of queries share one of keys
     y = []
-    for new, old in zip(x, past, strict=True):
-        queries = in_heads(new, layer.num_heads)
-        seen = in_heads([*old, *new], layer.num_heads)  # keys and values are as many numbers
-        heads = [attend(q, k, k, layer.causal) for q, k in zip(queries, seen, strict=True)]
-        y.append(arrays.concatenate([arrays.array(head) for head in heads], axis=1))
+    for asked, *seen, old in zip(queries, keys, values, past, strict=True):
+        k, v = (in_heads([*old, *new], layer.num_heads // shared) for new in seen)
+        found = [
+            attend(q, k[at // shared], v[at // shared], layer.causal)
+            for at, q in enumerate(in_heads(asked, layer.num_heads))
+        ]
+        y.append(arrays.concatenate([arrays.array(head) for head in found], axis=1))
     return arrays.stack(y)
 
 
@@ -289,14 +295,18 @@ _ELEMENTWISE: dict[type[Layer], Callable[..., Any]] = {
     kinds.LeakyReLU: primitives.leaky_relu,
     kinds.Hardswish: primitives.hardswish,
     kinds.Hardsigmoid: primitives.hardsigmoid,
-    kinds.Sum: lambda number: primitives.residual_sum(number, 1),
-    kinds.Product: lambda number: primitives.elementwise_product(number, 2),
 }
 
 
 @_loop(*_ELEMENTWISE)
 def _elementwise(layer: Layer, x: Array, weights: Weights) -> Array:
     return _each(x, _ELEMENTWISE[type(layer)])
+
+
+@_loop(kinds.Sum, kinds.Product)
+def _of_two(layer: Layer, x: tuple[Array, Array], weights: Weights) -> Array:
+    left, right = x if isinstance(x, tuple) else (x, x)
+    return left + right if isinstance(layer, kinds.Sum) else left * right
 
 
 @_loop(kinds.GELU)

@@ -142,6 +142,11 @@ def batch_norm(x: Any, s: Any, t: Any) -> Any:
     return x * s + t
 
 
+def dropout(x: Any, factor: float = 1 / 0.9) -> Any:
+    """Multiply by a factor drawn beforehand."""
+    return x * factor
+
+
 def relu(x: Any) -> Any:
     """Keep the larger of x and 0."""
     return x if x > 0 else 0

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from flopslib.layers.layer import Layer, checked_shape, measured
 from flopslib.report import views
+from flopslib.report.backward import backward_root
 from flopslib.report.rows import Measured, Row
-from flopslib.sizes.checks import shown
+from flopslib.sizes.checks import flag, shown
 from flopslib.sizes.optional import needed
 
 if TYPE_CHECKING:
@@ -16,13 +18,15 @@ if TYPE_CHECKING:
 __all__ = ["Report", "Row", "count"]
 
 
-def count(model: Layer, input_shape: Any) -> Report:
+def count(model: Layer, input_shape: Any, *, training: bool = False) -> Report:
     """Count a network, layer by layer, for an input of a given shape.
 
     Args:
         model: a layer, such as ``flopslib.models.resnet50()``.
         input_shape: the shape of the input, the batch included, such as
             (1, 3, 224, 224) for an image or (1, 2048) for a text of tokens.
+        training: whether to count the forward pass of training, where batch norms compute the
+            statistics of the batch and dropout draws; False: inference.
 
     Raises:
         TypeError: a model that is no layer, a shape that is no tuple of integers.
@@ -34,7 +38,8 @@ def count(model: Layer, input_shape: Any) -> Report:
     >>> report.macs, report.parameters
     (1814073344, 11689512)
     """
-    return Report(measured(_layer(model), checked_shape(input_shape)))
+    training = flag("training", training)
+    return Report(measured(_layer(model), checked_shape(input_shape), training=training))
 
 
 def _layer(model: Any) -> Layer:
@@ -54,6 +59,41 @@ class Report(Measured):
     The totals have the names they have on a derivation: ``multiplications``,
     ``additions``, ``macs``, ``flops``, ``exact_flops``, ``other``.
     """
+
+    def backward(
+        self,
+        *,
+        input_gradient: bool = False,
+        frozen: str | Iterable[str] = (),
+        trainable: str | Iterable[str] | None = None,
+        checkpoint: str | Iterable[str] = (),
+    ) -> Report:
+        """Count what the gradients cost, given that of the output: the backward pass.
+
+        Every layer gets the rows of its own gradients; a gradient that comes back from several
+        places is added up where the result was made. A layer that nothing learnt lies before
+        needs none for its input. The weights of a layer that is run again, or of a
+        :class:`flopslib.layers.Shared` one, are added to those of the first.
+
+        Args:
+            input_gradient: whether the gradient of the network's input is computed, too.
+            frozen: paths that are not learnt: of layers, with all that is inside, or of single
+                weights ("fc.bias"); a * stands for anything.
+            trainable: paths that alone are learnt; None: all but the frozen ones.
+            checkpoint: paths whose results are not kept, and which are computed once more on the
+                way back; of single steps, too ("attend.scores").
+
+        Raises:
+            TypeError: a path that is no text, a flag that is none.
+            ValueError: a path that nothing has; both frozen and trainable; a layer of your own
+                that does not say what its steps read and write.
+
+        >>> from flopslib.models import resnet50
+        >>> step = count(resnet50(), (1, 3, 224, 224), training=True)
+        >>> step.flops + step.backward().flops
+        24299077632
+        """
+        return Report(backward_root(self._root, input_gradient, frozen, trainable, checkpoint))
 
     # --- showing it
 

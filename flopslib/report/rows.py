@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -81,11 +81,12 @@ class Row(_Counted):
     output_shape: Shape
     parameters: int
     _counts: Counts
+    _node: Node = field(compare=False, repr=False)
 
     @property
     def derivation(self) -> Derivation:
         """What the layer costs, as "per output × outputs"."""
-        return self.layer.cost(self.input_shape, self.output_shape)
+        return self._node.derivation()
 
     def __repr__(self) -> str:
         shape = "×".join(map(str, self.output_shape))
@@ -282,7 +283,8 @@ def _own_row(path: str, node: Node, owned: bool) -> Iterator[Row]:
     layer, about = node.layer, (node.layer, node.input_shape, node.output_shape)
     parameters = layer.own_parameters if layer._flows() else layer.parameters
     if not layer._flows() or parameters or any(node.own):
-        yield Row(path, type(layer).__name__, *about, parameters if owned else 0, node.own)
+        owns = parameters if owned else 0
+        yield Row(path, type(layer).__name__, *about, owns, node.own, node)
 
 
 def _groups(path: str, node: Node, depth: int, owned: bool = True) -> Iterator[Row | Group]:

@@ -41,8 +41,8 @@ class Traced:
         return self + other
 
     def __sub__(self, other: Any) -> Any:
-        """Note a difference."""
-        return self._note(self, "-", other)
+        """Note a difference, unless it is one to itself."""
+        return 0 if code(self) == code(other) else self._note(self, "-", other)
 
     def __rsub__(self, other: Any) -> Any:
         """Note a difference."""
