@@ -132,12 +132,14 @@ class _OfTwo(Layer):
         return joined
 
     def _two(self, x: Any) -> tuple[Shape, Shape]:
-        if len(x) != 2 or not all(isinstance(shape, tuple) for shape in x):
-            self._refuse(f"needs two inputs, as in run(name, {self!r}, one, other), got {x}")
-        return x[0], x[1]
+        """Return both shapes; one alone stands for two that are alike."""
+        shapes = x if x and isinstance(x[0], tuple) else (x, x)
+        if len(shapes) != 2:
+            self._refuse(f"needs two inputs, got {len(shapes)}: {', '.join(map(str, shapes))}")
+        return shapes[0], shapes[1]
 
     def _formula(self, x: Any, y: Shape) -> Formula:
-        left, right = x
+        left, right = self._two(x)
         if left == right:
             return each, y, self.OPTIONS
         return broadcast, (*chain(*_of_one_rank(left, right)), *y), self.OPTIONS

@@ -37,12 +37,14 @@ SPACE = "\N{NO-BREAK SPACE}"
 SCHEMA_VERSION = 1
 
 
-def shape_text(shape: Shape | None) -> str:
-    """Write a shape.
+def shape_text(shape: Any) -> str:
+    """Write a shape, or several.
 
-    >>> shape_text((1, 64, 112, 112))
-    '1×64×112×112'
+    >>> shape_text((1, 64, 112, 112)), shape_text(((2, 3), (2, 5)))
+    ('1×64×112×112', '2×3, 2×5')
     """
+    if shape and not isinstance(shape[0], int):
+        return ", ".join(map(shape_text, shape))
     return "×".join(map(str, shape)) if shape else ""
 
 
@@ -341,7 +343,7 @@ def csv(report: Measured, depth: int | None = None) -> str:
     writer = comma_separated.DictWriter(written, list(FIELDS), lineterminator="\n")
     writer.writeheader()
     for line in records(report, depth):
-        shapes = {k: "x".join(map(str, line[k])) for k in ("input_shape", "output_shape")}
+        shapes = {k: shape_text(line[k]).replace("×", "x") for k in ("input_shape", "output_shape")}
         writer.writerow(line | shapes)
     return written.getvalue()
 

@@ -91,6 +91,7 @@ GIVEN = {
     "hardsigmoid": lambda t, n: (t.number(-9),),
     "hardswish": lambda t, n: (t.number(9),),
     "batch_norm": lambda t, n: (t.number(1), t.number(2), t.number(3)),
+    "dropout": lambda t, n: (t.number(1),),
     "relu": lambda t, n: (t.number(1),),
     "relu6": lambda t, n: (t.number(-1),),
     "max_pool": lambda t, n: (t.numbers((n,)),),
