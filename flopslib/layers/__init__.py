@@ -68,6 +68,7 @@ from flopslib.layers.shape import (
     Unflatten,
     ZeroPad2d,
 )
+from flopslib.layers.values import view
 
 __all__ = [
     "GELU",
@@ -131,4 +132,5 @@ __all__ = [
     "Tanh",
     "Unflatten",
     "ZeroPad2d",
+    "view",
 ]

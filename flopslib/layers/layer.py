@@ -22,6 +22,8 @@ from flopslib.layers.arguments import size
 from flopslib.sizes.checks import shown
 
 Shape: TypeAlias = tuple[int, ...]
+#: What a layer gets or gives: a shape, or several as one tuple.
+Shapes: TypeAlias = Any
 Counts: TypeAlias = tuple[int, ...]
 #: A function from sizes to a derivation, the sizes, and its fixed options.
 Formula: TypeAlias = tuple[Callable[..., Derivation], tuple[int, ...], tuple[tuple[str, Any], ...]]

@@ -24,7 +24,7 @@ from flopslib.loops.loop import dot
 __all__ = ["run_layers"]
 
 Weights = Mapping[str, Array]
-Loop = Callable[[Any, Array, Weights], Array]
+Loop = Callable[[Any, Any, Weights], Array]
 
 _LOOPS: dict[type[Layer], Loop] = {}
 
@@ -71,7 +71,7 @@ def _executed(layer: Layer, shape: Any, tally: Tally) -> Shape:
     layer.output_shape(shape)  # refuse what does not fit before a loop stumbles over it
     weights = {name: _numbers(sides, tally) for name, sides in layer.weights.items()}
     several = isinstance(shape[0], tuple) if shape else False
-    given = tuple(_numbers(s, tally) for s in shape) if several else _numbers(shape, tally)
+    given: Any = tuple(_numbers(s, tally) for s in shape) if several else _numbers(shape, tally)
     found = loop(layer, given, weights)
     return tuple(int(side) for side in found.shape)
 
@@ -192,7 +192,7 @@ def _multihead(layer: kinds.MultiheadAttention, x: Array, weights: Weights) -> A
 
 
 @_loop(kinds.ScaledDotProductAttention)
-def _scaled(layer: kinds.ScaledDotProductAttention, x: Array, weights: Weights) -> Array:
+def _scaled(layer: kinds.ScaledDotProductAttention, x: Any, weights: Weights) -> Array:
     queries, keys, values = x if isinstance(x, tuple) else (x, x, x)
     past = _numbers((len(keys), layer.cache, keys.shape[2]), keys.flat[0].tally)
     shared = queries.shape[2] // keys.shape[2]  # how many heads of queries share one of keys
@@ -304,8 +304,10 @@ def _elementwise(layer: Layer, x: Array, weights: Weights) -> Array:
 
 
 @_loop(kinds.Sum, kinds.Product)
-def _of_two(layer: Layer, x: tuple[Array, Array], weights: Weights) -> Array:
-    left, right = x if isinstance(x, tuple) else (x, x)
+def _of_two(layer: kinds.Sum | kinds.Product, x: Any, weights: Weights) -> Array:
+    given = x if isinstance(x, tuple) else (x, x)
+    shape = layer.output_shape(tuple(each.shape for each in given))
+    left, right = (arrays.broadcast_to(each, shape) for each in given)
     return left + right if isinstance(layer, kinds.Sum) else left * right
 
 

@@ -33,7 +33,9 @@ class Patterns:
     def __init__(self, argument: str, given: Any) -> None:
         """Take what was given for an argument: a path, or several."""
         self.argument = argument
-        self.given = (given,) if isinstance(given, str) else tuple(given)
+        self.given = (
+            tuple(given) if isinstance(given, Iterable) and not isinstance(given, str) else (given,)
+        )
         for each in self.given:
             if not isinstance(each, str):
                 raise TypeError(f"{argument} must be paths such as 'layer1.*', got {shown(each)}")
@@ -114,15 +116,16 @@ class _Found(NamedTuple):
 class BackwardNode(Node):
     """A layer on the way back: what its gradients cost."""
 
-    __slots__ = ("inside", "steps_of_its_own", "summed")
+    __slots__ = ("behind", "inside", "steps_of_its_own", "summed")
 
-    def __init__(self, forward: Node, parts: list[tuple[str, Node]]) -> None:
+    def __init__(self, forward: Node) -> None:
         """Begin with nothing but what the layer did."""
         self.layer = forward.layer
         self.input_shape = forward.input_shape
         self.output_shape = forward.output_shape
         self.training = forward.training
-        self.parts = parts
+        self.parts = []
+        self.behind: list[BackwardNode] = []
         self.own = self.total = NO_COUNTS
         self.summed = 0
         self.inside: BackwardNode | None = None
@@ -148,8 +151,8 @@ class BackwardNode(Node):
             multiplications, additions, *others = self.own
             self.own = (multiplications, additions + self.summed, *others)
         self.total = self.own
-        if self.parts:
-            columns = zip(self.own, *[part.add_up() for _, part in self.parts], strict=True)
+        if self.behind:
+            columns = zip(self.own, *[part.add_up() for part in self.behind], strict=True)
             self.total = tuple(map(sum, columns))
         return self.total
 
@@ -199,12 +202,12 @@ class _Tracing:
             return self._shared(layer, forward, inputs)
         if layer._flows():
             return self._flow(forward, inputs, owned)
-        node = BackwardNode(forward, [])
+        node = BackwardNode(forward)
         needs = self._own(node, forward, inputs, owned)
         of: tuple[Value, ...] = ()
         if needs is None:  # what comes out is what went in
             needs, of = any(value.needs for value in inputs), tuple(inputs)
-        y = forward.output_shape
+        y: Any = forward.output_shape
         if y and isinstance(y[0], tuple):
             return node, tuple(self.value(shape, needs, of, node) for shape in y)
         return node, self.value(y, needs, of, node)
@@ -213,15 +216,14 @@ class _Tracing:
         self, layer: Shared, forward: Node, inputs: list[Value]
     ) -> tuple[BackwardNode, Any]:
         """Follow the layer inside; its rows are one, as in the forward pass."""
-        node = BackwardNode(forward, [])
+        node = BackwardNode(forward)
         inner = measured(layer.layer, forward.input_shape, training=self._training)
         inside, y = self.run(inner, inputs, owned=False)
         node.inside = inside
         return node, y
 
     def _flow(self, forward: Node, inputs: list[Value], owned: bool) -> tuple[BackwardNode, Any]:
-        layer, made, parts = forward.layer, list(inputs), []
-        node = BackwardNode(forward, parts)
+        layer, made, node = forward.layer, list(inputs), BackwardNode(forward)
         kept = [id(each) for each in layer.kept]
         in_turn = iter(forward.parts)
 
@@ -234,11 +236,13 @@ class _Tracing:
             self._names.append(name)
             inner, y = self.run(node_before, values, owned and has_weights)
             self._names.pop()
-            parts.append((name, inner))
+            node.parts.append((name, inner))
+            node.behind.append(inner)
             made.extend(several(y))
             return y
 
-        y = layer.flow(inputs[0] if len(inputs) == 1 else tuple(inputs), run)
+        x: Any = inputs[0] if len(inputs) == 1 else tuple(inputs)
+        y: Any = layer.flow(x, run)
         self._own(node, forward, inputs, owned)
         if y and isinstance(y[0], tuple):
             return node, tuple(self._known(shape, made) for shape in y)

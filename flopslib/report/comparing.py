@@ -156,6 +156,10 @@ def _faults(place: str, value: Any, schema: Plain) -> Iterator[str]:
     """Yield where a value is not as the schema says, for what our own schema uses."""
     if "$ref" in schema:
         schema = _schema()["$defs"][schema["$ref"].rpartition("/")[2]]
+    if "anyOf" in schema:  # one shape, or several
+        nested = isinstance(value, list) and bool(value) and isinstance(value[0], list)
+        yield from _faults(place, value, schema["anyOf"][nested])
+        return
     wanted = _wanted(value, schema)
     if wanted:
         yield f"{place or 'it'} must be {wanted}, got {shown(value)}"
@@ -430,7 +434,7 @@ def _alike(a: Plain | None, b: Plain | None) -> bool:
 
 
 def _value(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value  # JSON has no tuples
+    return tuple(map(_value, value)) if isinstance(value, list) else value  # JSON has no tuples
 
 
 def _change_row(change: Change) -> list[str]:

@@ -14,7 +14,7 @@ from flopslib.derivation.derivation import Derivation
 from flopslib.derivation.opcount import OTHER_KINDS
 from flopslib.derivation.rendering import record_text, short, text
 from flopslib.derivation.steps import Step
-from flopslib.layers.layer import Layer, Node, Shape
+from flopslib.layers.layer import Layer, Node
 from flopslib.report.rows import Group, Measured, Row, check_depth
 
 #: The columns of a table, and whether their entries are figures.
