@@ -85,7 +85,7 @@ const build = (root) => {
   const data = JSON.parse(root.querySelector("script").textContent), one = engine(data), key = `calculator-${data.name}`;
   const broken = one.wrong();
   if (broken) throw new RangeError(broken);
-  let point = one.point(data.presets[0].values), units = {}, controls = [];
+  let point = one.point(data.presets[0].values), units = {}, controls = [], timer;
   const note = make("p", { class: "calculator-note", role: "status", "data-output": "note" });
   const error = make("p", { class: "calculator-error", role: "alert", "data-output": "error" });
   const results = make("div", { class: "calculator-results", tabindex: 0, role: "group", "aria-label": "the results" });
@@ -114,6 +114,39 @@ const build = (root) => {
       }
     } });
   };
+  // the address: what the reader chose, and nothing before a choice was made
+  const written = () => data.fields.map(({ kind, name, options }) => {
+    const value = point[name];
+    return `${name}-${kind === "flag" ? +value : kind === "choice" ? options[value] : value}`;
+  }).join("~");
+  const remember = () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => {
+      const url = new URL(location.href);
+      url.searchParams.set(key, written());
+      try { history.replaceState(history.state, "", url); } catch { /* a page that may not */ }
+    }, 250);
+  };
+  const asked = ({ kind, name, label, options }, text) => {
+    if (text === undefined) throw new RangeError(`it says nothing about ${label}`);
+    if (kind === "size") return read(text, label).value;
+    const among = kind === "flag" ? ["0", "1"] : options, at = among.indexOf(text);
+    if (at < 0) throw new RangeError(`${label} must be one of ${among.join(", ")}, got ${text.slice(0, 40)}`);
+    return kind === "flag" ? at === 1 : BigInt(at);
+  };
+  const restore = () => {
+    const address = new URLSearchParams(location.search).get(key);
+    if (!address) return "";
+    const texts = Object.fromEntries(address.split("~").map((part) => [part.slice(0, part.indexOf("-")), part.slice(part.indexOf("-") + 1)]));
+    try {
+      const wanted = Object.fromEntries(data.fields.map((field) => [field.name, asked(field, texts[field.name])]));
+      const refused = one.problem(wanted);
+      if (refused) throw new RangeError(refused);
+      point = wanted;
+    } catch (problem) { return `The address asks for an impossible setting: ${problem.message}.`; }
+    return "";
+  };
+
   const refuse = (message) => { error.textContent = `${message}.`; results.replaceChildren(); note.textContent = ""; };
   const changed = (typing) => { fill(typing); show(); };
   const fill = (typing) => {
@@ -162,9 +195,14 @@ const build = (root) => {
     return { field, input, row, said };
   });
   const begin = data.begin ? [make("p", { class: "calculator-field calculator-preset" }, make("label", { for: preset.id }, data.begin), preset)] : [];
-  root.append(make("div", { class: "calculator-inside" }, ...begin, make("div", { class: "calculator-fields" }, ...controls.map(({ row }) => row)), error, results, note));
+  const inside = make("div", { class: "calculator-inside" }, ...begin, make("div", { class: "calculator-fields" }, ...controls.map(({ row }) => row)), error, results, note);
+  root.append(inside);
+  const refused = restore();
   fill();
   show();
+  if (refused) error.textContent = refused;
+  inside.addEventListener("input", remember);
+  inside.addEventListener("change", remember);
   root.querySelector(".lab-fallback").hidden = true;
 };
 

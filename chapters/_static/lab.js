@@ -351,7 +351,7 @@ const build = (root) => {
       if (one.spec.letters.some(({ letter }) => letter === texts.axis)) axis = texts.axis;
       fill();
       update();
-    } catch (problem) { note.textContent = `The address asks for what cannot be: ${problem.message}.`; }
+    } catch (problem) { note.textContent = `The address asks for an impossible setting: ${problem.message}.`; }
   };
   const copy = make("button", { type: "button", name: "copy", onclick: async () => {
     const url = address();

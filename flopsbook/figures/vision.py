@@ -33,14 +33,14 @@ __all__ = [
 ]
 
 
-# --- the picture in pieces ---------------------------------------------------
+# --- the image in pieces -----------------------------------------------------
 
 
 def patches_data(side: int, patch: int, width: int) -> dict[str, int]:
-    """Return how a grey square picture becomes positions, and what that multiplies.
+    """Return how a grey square image becomes tokens, and the MACs that this takes.
 
     >>> patches_data(4, 2, width=2)
-    {'across': 2, 'pixels': 4, 'width': 2, 'positions': 5, 'macs': 32}
+    {'across': 2, 'pixels': 4, 'width': 2, 'tokens': 5, 'macs': 32}
     """
     cut = Sequential(
         patches=Conv2d(1, width, patch, stride=patch),
@@ -55,21 +55,21 @@ def patches_data(side: int, patch: int, width: int) -> dict[str, int]:
         "across": patches.output_shape[-1],  # type: ignore[index]
         "pixels": step.per_output.macs,
         "width": report.output_shape[2],
-        "positions": report.output_shape[1],
+        "tokens": report.output_shape[1],
         "macs": report.macs,
     }
 
 
 def patches_picture(side: int, patch: int, width: int) -> Picture:
-    """Draw a picture, its patches, and the positions that are made of them."""
+    """Draw an image, its patches, and the tokens that are made of them."""
     data = patches_data(side, patch, width)
-    across, positions = data["across"], data["positions"]
+    across, tokens = data["across"], data["tokens"]
     with canvas(5.4, 2.9) as (figure, axes):
-        height = 1.3 * positions + 1.3
+        height = 1.3 * tokens + 1.3
         blank(axes, 13.4, height)
         top = (height + 0.8 - side) / 2
-        _picture(axes, 0.4, top, side, patch)
-        for at in range(positions):
+        _image(axes, 0.4, top, side, patch)
+        for at in range(tokens):
             y, made = 1.3 * at + 1.2, at > 0
             _vector(axes, 8.6, y, width, made)
             label = f"patch {at}" if made else "class token"
@@ -85,22 +85,22 @@ def patches_picture(side: int, patch: int, width: int) -> Picture:
             axes.text(4.5 + side / 2, top + side / 2 + below, line, ha="center", va="center",
                       color=BLUE)  # fmt: skip
         axes.text(0.4, 0.4, f"{side}×{side} pixels", va="center")
-        axes.text(8.6, 0.4, f"{positions} positions", va="center")
+        axes.text(8.6, 0.4, f"{tokens} tokens", va="center")
         return finished(
             figure,
-            caption=f"Each patch of {patch}×{patch} pixels becomes a position of {width} numbers, "
+            caption=f"Each patch of {patch}×{patch} pixels becomes a token of {width} numbers, "
             f"each a dot product with all {data['pixels']} pixels of the patch; together "
-            f"{data['macs']} MACs. The class token is put in front, and nothing is multiplied "
-            f"for it.",
+            f"{data['macs']} MACs. The class token is put in front, without any "
+            f"product.",
             alt=f"A square of {side} by {side} pixels in {across} by {across} framed patches. "
             f"An arrow, {data['pixels']} × {width} products for each patch, leads to "
-            f"{positions - 1} rows of {width} cells, one for each patch; one more row, the class "
+            f"{tokens - 1} rows of {width} cells, one for each patch; one more row, the class "
             f"token, is above them, dashed.",
             data=data,
         )
 
 
-def _picture(axes: Any, x: float, y: float, side: int, patch: int) -> None:
+def _image(axes: Any, x: float, y: float, side: int, patch: int) -> None:
     from matplotlib.patches import Rectangle
 
     for row in range(side):
@@ -153,18 +153,18 @@ def _part(row: Row, step: str) -> str:
 
 
 def vit_shares_data(build: Callable[..., Layer], sides: Sequence[int]) -> dict[str, Any]:
-    """Return the share of each part of a Vision Transformer, for pictures of several sizes.
+    """Return the share of each part of a Vision Transformer, for images of several sizes.
 
     >>> from flopslib.models import vit_b_16
     >>> data = vit_shares_data(vit_b_16, [224, 1088])
-    >>> data["positions"], [round(s, 3) for s in data["shares"]["scores and weighted sum"]]
+    >>> data["tokens"], [round(s, 3) for s in data["shares"]["scores and weighted sum"]]
     ([197, 4625], [0.041, 0.499])
     """
     reports = [count(build(image_size=side), (1, 3, side, side)) for side in sides]
     parts = [vit_parts(report) for report in reports]
     return {
         "sides": list(sides),
-        "positions": [report["class_token"].output_shape[1] for report in reports],  # type: ignore[index]
+        "tokens": [report["class_token"].output_shape[1] for report in reports],  # type: ignore[index]
         "shares": {
             name: [part[name] / report.macs for part, report in zip(parts, reports, strict=True)]
             for name in parts[0]
@@ -173,29 +173,29 @@ def vit_shares_data(build: Callable[..., Layer], sides: Sequence[int]) -> dict[s
 
 
 def vit_shares(build: Callable[..., Layer], sides: Sequence[int]) -> Picture:
-    """Draw, for pictures of several sizes, how the MACs divide into parts."""
+    """Draw, for images of several sizes, how the MACs divide into parts."""
     data = vit_shares_data(build, sides)
     with canvas(5.4, 1.0 + 0.42 * len(sides)) as (figure, axes):
         stacked(axes, [f"{side} px" for side in sides], data["shares"], look)
         rows = (
-            f"{side} pixels, {positions:,} positions: "
+            f"{side} pixels, {tokens:,} tokens: "
             + ", ".join(f"{name} {100 * s[at]:.0f} %" for name, s in data["shares"].items())
-            for at, (side, positions) in enumerate(zip(sides, data["positions"], strict=True))
+            for at, (side, tokens) in enumerate(zip(sides, data["tokens"], strict=True))
         )
         return finished(
             figure,
-            caption="Where the MACs are, for square pictures of growing side. A larger picture "
-            "has more positions, and only the scores and the weighted sum grow with their square.",
+            caption="Where the MACs are, for square images of growing side. A larger image "
+            "has more tokens, and only the scores and the weighted sum grow with their square.",
             alt="Bars divided into shares. " + "; ".join(rows) + ".",
             data=data,
         )
 
 
 def vit_growth_data(patches: Sequence[int], sides: Sequence[int]) -> dict[str, Any]:
-    """Return the MACs of a ViT-Base over the side of the picture, for each size of its patches.
+    """Return the MACs of a ViT-Base over the side of the image, for each size of its patches.
 
     "crossings" are the sides at which scores and weighted sum are half of a layer:
-    there are 6d positions, one of them the class token.
+    there are 6d tokens, one of them the class token.
 
     >>> vit_growth_data([16], [224])["macs"]
     {16: [17563828224]}
@@ -214,7 +214,7 @@ def _base(side: int, patch: int, width: int) -> Report:
 
 
 def vit_growth(patches: Sequence[int], sides: Sequence[int]) -> Picture:
-    """Draw how the MACs of a ViT-Base grow with the picture, a line for each size of patches."""
+    """Draw how the MACs of a ViT-Base grow with the image, a line for each size of patches."""
     data = vit_growth_data(patches, sides)
     with canvas(5.4, 3.6) as (figure, axes):
         for (patch, macs), style in zip(data["macs"].items(), ("-", "--", ":"), strict=False):
@@ -224,17 +224,17 @@ def vit_growth(patches: Sequence[int], sides: Sequence[int]) -> Picture:
                 axes.plot([at], [_between(sides, macs, at)], "o", color=SQUARE, markersize=8)
         axes.set_yscale("log")
         axes.legend(loc="upper left", title="patches of")
-        axes.set_xlabel("side of the picture, pixels")
+        axes.set_xlabel("side of the image, pixels")
         axes.set_title("MACs of a ViT-Base")
         plain_ticks(axes, sides)
         first, last = ((m[1] / m[0], m[-1] / m[-2]) for m in (data["macs"][patches[0]],) * 2)
         marks = ", ".join(f"{data['crossings'][patch]:.0f}" for patch in patches)
         return finished(
             figure,
-            caption=f"Twice the side is four times the positions. With patches of "
+            caption=f"Twice the side is four times the tokens. With patches of "
             f"{patches[0]}×{patches[0]} the first doubling multiplies the MACs by "
             f"{first[0]:.1f}, the last by {last[1]:.1f}: beyond the dot, where there are 6d "
-            f"positions, the square of the positions is more than half of the work.",
+            f"tokens, the scores and the weighted sum are more than half of the layers.",
             alt=f"Rising lines on logarithmic axes, one for each size of patches, which bend "
             f"upwards. Smaller patches lie higher. The dots are at {marks} pixels.",
             data=data,

@@ -2,8 +2,9 @@
 
 ``lab(conv2d)`` is all that a chapter says. The letters, their ranges and their rules come
 from the registry and the notation table, the formulas from the derivation; so a new cost
-function has a lab as soon as it is registered. ``converter()``, ``calculator()`` and
-``image_lab()`` are forms to fill in, whose formulas and counts are the library's as well.
+function has a lab as soon as it is registered. ``converter()``, ``calculator()``,
+``image_lab()`` and ``vision_lab()`` are forms to fill in, whose formulas and counts are the
+library's as well.
 
 >>> from flopslib import matmul
 >>> from flopsbook.labs import lab
@@ -14,12 +15,12 @@ function has a lab as soon as it is registered. ``converter()``, ``calculator()`
 from flopsbook.labs.conversion import converter
 from flopsbook.labs.crossing import crossover
 from flopsbook.labs.form import Form
-from flopsbook.labs.image_network import image_lab
+from flopsbook.labs.image_network import image_lab, vision_lab
 from flopsbook.labs.language_model import calculator
 from flopsbook.labs.model_explorer import Explorer, explorer
 from flopsbook.labs.view import Lab, lab
 
 __all__ = [
     "Explorer", "Form", "Lab",
-    "calculator", "converter", "crossover", "explorer", "image_lab", "lab",
+    "calculator", "converter", "crossover", "explorer", "image_lab", "lab", "vision_lab",
 ]  # fmt: skip

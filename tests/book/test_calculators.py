@@ -11,9 +11,16 @@ from bs4 import BeautifulSoup
 from py_mini_racer import MiniRacer
 
 from flopsbook.build.labs import SHARED
-from flopsbook.labs import calculator, converter, image_lab
+from flopsbook.labs import calculator, converter, image_lab, vision_lab
 from flopsbook.labs.conversion import known
-from flopsbook.labs.image_network import SIDES, built, networks
+from flopsbook.labs.image_network import (
+    PATCHED_SIDES,
+    SIDES,
+    built,
+    networks,
+    vision_built,
+    vision_networks,
+)
 from flopsbook.labs.language_model import GPT, language_models
 from flopslib import count
 from flopslib.derivation.rendering import short
@@ -35,7 +42,12 @@ const problem = (point) => one.problem(one.point(JSON.parse(point)));
 const read = (text) => said(() => calculator.read(text, "amount"));
 const recognised = (value, unit) => shown(one.recognised(BigInt(value), BigInt(unit)));
 """
-FORMS = {"converter": converter, "language_model": calculator, "image_network": image_lab}
+FORMS = {
+    "converter": converter,
+    "language_model": calculator,
+    "image_network": image_lab,
+    "vision_transformer": vision_lab,
+}
 every_form = pytest.mark.parametrize("name", FORMS)
 
 
@@ -195,6 +207,9 @@ def test_a_calculator_opens_with_the_model_of_the_text():
         calculator("GPT-9")
     with pytest.raises(ValueError, match=r"preset must be one of 'ResNet-18', .*got 'ResNet-5'"):
         image_lab("ResNet-5")
+    assert vision_lab("ViT-L/32").table.rows[0][0] == "ViT-L/32"
+    with pytest.raises(ValueError, match=r"preset must be one of 'ViT-B/16', .*got 'ViT'"):
+        vision_lab("ViT")
 
 
 # --- the lab of image networks ------------------------------------------------------
@@ -212,6 +227,24 @@ def test_every_network_costs_what_the_library_counts_at_every_size(v8, datas, wh
             assert answer[name] == str(getattr(report, name)), side
         assert answer["pixels"] == str(side * side)
     assert {224, 225, 299} <= set(SIDES)
+
+
+@pytest.mark.parametrize("what", vision_networks())
+def test_every_vision_transformer_costs_what_the_library_counts(v8, datas, what):
+    data, network = datas["vision_transformer"], list(vision_networks()).index(what)
+    assert v8.call("begin", json.dumps(data)) == ""
+    points = [{"network": str(network), "side": str(at)} for at in range(len(PATCHED_SIDES))]
+    answers = json.loads(v8.call("counts", json.dumps(points)))
+    for side, answer in zip(PATCHED_SIDES, answers, strict=True):
+        report = count(vision_built(what, side), (1, 3, side, side))
+        for name in ("macs", "flops", "exact_flops", "parameters"):
+            assert answer[name] == str(getattr(report, name)), side
+        # one token for each patch and the class token; d products for a score, d for its part
+        # of a weighted sum, in every layer
+        tokens = (side // int(what[-2:])) ** 2 + 1
+        layers, width = (24, 1024) if "L/" in what else (12, 768)
+        assert answer["tokens"] == str(tokens)
+        assert answer["between"] == str(layers * 2 * tokens**2 * width)
 
 
 # --- the converter -----------------------------------------------------------------

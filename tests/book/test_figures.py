@@ -242,10 +242,10 @@ class TestData:
     def test_patches(self):
         # 3 patches a side of 2 * 2 pixels; 9 patches, 5 numbers for each, and the class token
         data = figures.patches_data(6, 2, width=5)
-        assert data == {"across": 3, "pixels": 4, "width": 5, "positions": 10, "macs": 9 * 5 * 4}
+        assert data == {"across": 3, "pixels": 4, "width": 5, "tokens": 10, "macs": 9 * 5 * 4}
 
     def test_the_parts_of_a_vision_transformer(self):
-        # patches and head; 4 and 8 squares of d² for each of 197 positions; 2 d for each pair
+        # patches and head; 4 and 8 squares of d² for each of 197 tokens; 2 d for each pair
         parts = figures.vit_parts(count(vit_b_16(), (1, 3, 224, 224)))
         assert parts == {
             "patches and head": 196 * 768 * 768 + 768 * 1000,
@@ -255,16 +255,16 @@ class TestData:
         }
 
     def test_vit_shares(self):
-        # 14² + 1 and 68² + 1 positions; the square is L / (L + 6d) of the layers
+        # 14² + 1 and 68² + 1 tokens; the square is L / (L + 6d) of the layers
         data = figures.vit_shares_data(vit_b_16, [224, 1088])
-        assert data["positions"] == [197, 4625]
-        for at, positions in enumerate(data["positions"]):
+        assert data["tokens"] == [197, 4625]
+        for at, tokens in enumerate(data["tokens"]):
             layers = 1 - data["shares"]["patches and head"][at]
-            square = positions / (positions + 6 * 768)
+            square = tokens / (tokens + 6 * 768)
             assert data["shares"]["scores and weighted sum"][at] == pytest.approx(square * layers)
 
     def test_vit_growth(self):
-        # 7² + 1 positions: 49 patches of 3072 numbers, 12 layers, the head
+        # 7² + 1 tokens: 49 patches of 3072 numbers, 12 layers, the head
         data = figures.vit_growth_data([32], [224])
         layers = 12 * (50 * 12 * 768**2 + 2 * 50**2 * 768)
         assert data["macs"] == {32: [49 * 3072 * 768 + layers + 768 * 1000]}

@@ -22,17 +22,17 @@ Builder = Callable[..., Any]
 
 
 def counted(build: Builder = vit_b_16, side: int = 224) -> Report:
-    """A network that looks at a picture of a certain side."""
+    """A network that looks at an image of a certain side."""
     return count(build(side), (1, 3, side, side))
 
 
-def large_layers(positions: int = 197, depth: int = 24) -> int:
+def large_layers(tokens: int = 197, depth: int = 24) -> int:
     """The MACs of so many layers of ViT-L, of their weights alone."""
-    return depth * positions * int((4 * linear(1024, 1024) + feed_forward(1, 1024)).macs)
+    return depth * tokens * int((4 * linear(1024, 1024) + feed_forward(1, 1024)).macs)
 
 
 def right_to_estimate(part: str | None = None) -> Fraction:
-    """The right figure at 384 pixels, or that of a part, as a ratio of the estimate."""
+    """The right number at 384 pixels, or that of a part, as a ratio of the estimate."""
     before, after = counted(), counted(side=384)
     if part is None:
         return Fraction(after.macs * 224**2, before.macs * 384**2)
@@ -40,7 +40,7 @@ def right_to_estimate(part: str | None = None) -> Fraction:
 
 
 def short_by() -> Fraction:
-    """The share of the right figure that the estimate is short of."""
+    """The share of the right number that the estimate is short of."""
     return 1 - 1 / right_to_estimate()
 
 
@@ -53,13 +53,13 @@ def faster_than_pixels() -> str:
 
 
 def added(*, by: str = "fvcore", to: str = "number") -> int:
-    """What a program adds for each number that a norm treats, or for each of something else."""
+    """The operations that a program adds for each number of a norm, or of something else."""
     report = counted()
     printed = next(row["value"] for row in published("vit_b_16") if row["where"] == by)
     attention = sum(row.macs for row in report.rows if row.type == "MultiheadAttention")
     unseen = attention if by == "THOP" else vit_parts(report)["scores and weighted sum"]
     norms = [row for row in report.rows if row.type == "LayerNorm"]
-    treated = {"number": len(norms) * 197 * 768, "position": len(norms) * 197, "norm": 197 * 768}
+    treated = {"number": len(norms) * 197 * 768, "token": len(norms) * 197, "norm": 197 * 768}
     return int((printed - (report.macs - unseen)) // treated[to])
 
 
@@ -79,13 +79,13 @@ def last_layer() -> Fraction:
 
 def overlapping(stride: int, *, margin: int = 16) -> Report:
     """The network whose window moves by so many pixels, and stops so far from the edge."""
-    positions = ((224 - margin) // stride + 1) ** 2 + 1
+    tokens = ((224 - margin) // stride + 1) ** 2 + 1
     network = layers.Sequential(
         patches=layers.Conv2d(3, 768, 16, stride=stride),
         flatten=layers.Flatten(2),
         turn=layers.Permute((0, 2, 1)),
         token=layers.ClassToken(768),
-        places=layers.PositionEmbedding(1, positions, 768),
+        places=layers.PositionEmbedding(1, tokens, 768),
         layers=layers.Sequential(*[encoder_layer(768, 12, 3072)] * 12),
         norm=layers.LayerNorm(768),
         first=layers.Select(1, 0),
@@ -94,8 +94,8 @@ def overlapping(stride: int, *, margin: int = 16) -> Report:
     return count(network, (1, 3, 224, 224))
 
 
-def positions_of(report: Report) -> int:
-    """The positions of a network."""
+def tokens_of(report: Report) -> int:
+    """The tokens of a network."""
     shape: Any = report["token"].output_shape
     return int(shape[1])
 
@@ -105,9 +105,9 @@ def denser() -> Fraction:
     return Fraction(overlapping(8).macs, counted().macs)
 
 
-def more_positions(power: int = 1) -> Fraction:
-    """By what factor the positions grow, or a power of that."""
-    ratio = Fraction(positions_of(overlapping(8)), positions_of(overlapping(16)))
+def more_tokens(power: int = 1) -> Fraction:
+    """By what factor the tokens grow, or a power of that."""
+    ratio = Fraction(tokens_of(overlapping(8)), tokens_of(overlapping(16)))
     return Fraction(ratio.numerator**power, ratio.denominator**power)
 
 
@@ -121,13 +121,13 @@ def largest(build: Builder, figure: str = "macs", *, budget: int = 10**11) -> in
     return largest_within(budget, lambda side: getattr(counted(build, side), figure), step=step)
 
 
-def most_positions() -> str:
-    """The network that cuts its largest picture into most positions."""
+def most_tokens() -> str:
+    """The network that makes most tokens of its largest image."""
     return max(PATCHES, key=lambda build: largest(build) // PATCHES[build]).__name__
 
 
 def question_of_side(called: str, build: Builder) -> Question:
-    """The question how large a picture may be."""
+    """The question how large an image may be."""
     return Question(
         asks=f"the side for {called}",
         kind=Whole(),
@@ -157,9 +157,9 @@ EXERCISES = (
                     mistakes.counted_parameters(lambda: counted(vit_l_16).parameters),
                     mistakes.one_layer(lambda: large_layers(depth=1)),
                     Mistake(
-                        "one position",
+                        "one token",
                         lambda: large_layers(1),
-                        "That is for one position, and the picture has many of them.",
+                        "That is for one token, and the image has many of them.",
                     ),
                     Mistake(
                         "half the depth",
@@ -168,28 +168,28 @@ EXERCISES = (
                         "for the other.",
                     ),
                     Mistake(
-                        "pixels for positions",
+                        "pixels for tokens",
                         lambda: large_layers(224 * 224),
-                        "You counted the pixels; a position is a whole patch of them.",
+                        "You counted the pixels; a token is a whole patch of them.",
                     ),
                 ),
-                coincide=(("parameters for operations", "one position"),),
+                coincide=(("parameters for operations", "one token"),),
             ),
         ),
         worth_knowing=(
-            "Squares and positions give nearly all of it: patches, head and the products "
-            "between positions do not reach the first digit."
+            "Weights and tokens give nearly all of it: the patches, the head and the products "
+            "between tokens do not change the first digit."
         ),
         hints=(
             "How many weights is a square of the width, roughly, and how many squares are there?",
-            "Each weight is used once for each position.",
+            "Each weight is used once for each token.",
         ),
     ),
     Exercise(
         label="vit-bug",
         questions=(
             Question(
-                asks="the right figure as a ratio of the estimate",
+                asks="the right number as a ratio of the estimate",
                 kind=Ratio(),
                 expected=right_to_estimate,
                 mistakes=(
@@ -202,7 +202,7 @@ EXERCISES = (
                     Mistake(
                         "all as the square",
                         lambda: right_to_estimate("scores and weighted sum"),
-                        "You let everything grow as the products between positions do; most "
+                        "You let everything grow as the products between tokens do; most "
                         "of it does not.",
                     ),
                     Mistake(
@@ -211,9 +211,9 @@ EXERCISES = (
                         "That is the ratio of the pixels, which the estimate has already.",
                     ),
                     Mistake(
-                        "against the smaller picture",
+                        "against the smaller image",
                         lambda: right_to_estimate() * Fraction(384**2, 224**2),
-                        "That compares with the smaller picture; compare with the estimate.",
+                        "That compares with the smaller image; compare with the estimate.",
                     ),
                 ),
                 coincide=(("all as the square", "the pixels"),),
@@ -225,10 +225,10 @@ EXERCISES = (
                 mistakes=tuple(
                     Mistake(part, part.strip, sentence)
                     for part, sentence in {
-                        "projections": "Each position has its projections, however many others "
-                        "there are, so they grow as the positions do.",
-                        "feed-forward": "Each position goes through it by itself, so it grows "
-                        "as the positions do.",
+                        "projections": "Each token has its projections, however many others "
+                        "there are, so they grow as the tokens do.",
+                        "feed-forward": "Each token goes through it by itself, so it grows "
+                        "as the tokens do.",
                         "patches and head": "The patches grow exactly as the pixels do, and the "
                         "head not at all.",
                     }.items()
@@ -236,12 +236,12 @@ EXERCISES = (
             ),
         ),
         worth_knowing=(
-            "Figures of one Vision Transformer at two sizes are not in the ratio of the pixels; "
+            "The costs of one Vision Transformer at two sizes are not in the ratio of the pixels; "
             "where they are printed so, one of them was not counted."
         ),
         hints=(
-            "`count` takes the picture's shape, and `vit_b_16(384)` has positions for it.",
-            "Which part has something to do for each *pair* of positions?",
+            "`count` takes the shape of the image, and `vit_b_16(384)` has tokens for it.",
+            "Which part has something to do for each *pair* of tokens?",
         ),
     ),
     Exercise(
@@ -263,21 +263,21 @@ EXERCISES = (
                         "You divided by the numbers of one norm; there are many norms.",
                     ),
                     Mistake(
-                        "a position",
-                        lambda: added(to="position"),
-                        "That is for each position; divide by the width as well.",
+                        "a token",
+                        lambda: added(to="token"),
+                        "That is for each token; divide by the width as well.",
                     ),
                     mistakes.counted_flops(lambda: 2 * added()),
                 ),
             ),
         ),
         worth_knowing=(
-            "When a difference can be divided by a size of the network without a rest, you have "
-            "most likely found its cause."
+            "When a difference can be divided by a size of the network without a remainder, you "
+            "have most likely found its cause."
         ),
         hints=(
-            "What does the figure differ by from the MACs without products between positions?",
-            "How many numbers do all norms of the network treat? Divide.",
+            "By how much does the number differ from the MACs without the products between tokens?",
+            "How many numbers go through the norms of the network? Divide.",
         ),
     ),
     Exercise(
@@ -291,8 +291,8 @@ EXERCISES = (
                     Mistake(
                         "the whole last layer",
                         last_layer,
-                        "That is the whole last layer; keys and values of all positions are "
-                        "needed, and all of what becomes of the class token.",
+                        "That is the whole last layer; keys and values of all tokens are "
+                        "needed, and every step of the class token.",
                     ),
                     Mistake(
                         "a share of the last layer",
@@ -303,13 +303,13 @@ EXERCISES = (
                     Mistake(
                         "feed-forward alone",
                         lambda: unread(parts=("feed-forward",)),
-                        "In attention, too, the queries of the others and what they lead to "
-                        "are not needed.",
+                        "In attention, too, the queries of the other tokens, their scores and "
+                        "their outputs are not needed.",
                     ),
                     Mistake(
                         "attention alone",
                         lambda: unread(parts=("attention",)),
-                        "The feed-forward network of all other positions is not needed either.",
+                        "The feed-forward network of all other tokens is not needed either.",
                     ),
                     Mistake(
                         "MACs of FLOPs",
@@ -321,12 +321,12 @@ EXERCISES = (
             ),
         ),
         worth_knowing=(
-            "Networks that average over all positions instead of reading one have nothing to "
+            "Networks that average over all tokens instead of reading one have nothing to "
             "leave out."
         ),
         hints=(
             "Which numbers of the last layer does the class token need from the others?",
-            "Keys and values for all; one query, one row of the square, one position after that.",
+            "Keys and values for all; one query, one row of scores, and one token after that.",
             "Subtract that from the layer, and divide by the network.",
         ),
     ),
@@ -334,14 +334,14 @@ EXERCISES = (
         label="vit-overlap",
         questions=(
             Question(
-                asks="the positions",
+                asks="the tokens",
                 kind=Whole(),
-                expected=lambda: positions_of(overlapping(8)),
+                expected=lambda: tokens_of(overlapping(8)),
                 mistakes=(
                     Mistake(
                         "no class token",
-                        lambda: positions_of(overlapping(8)) - 1,
-                        "Those are the patches; the class token has a position, too.",
+                        lambda: tokens_of(overlapping(8)) - 1,
+                        "Those are the patches; the class token is a token, too.",
                     ),
                     Mistake(
                         "over the edge",
@@ -350,14 +350,14 @@ EXERCISES = (
                     ),
                     Mistake(
                         "four times",
-                        lambda: 4 * positions_of(overlapping(16)),
+                        lambda: 4 * tokens_of(overlapping(16)),
                         "Not quite four times: the window has to fit in, and there is only one "
                         "class token.",
                     ),
                     Mistake(
                         "without overlap",
-                        lambda: positions_of(overlapping(16)),
-                        "Those are the positions without overlap.",
+                        lambda: tokens_of(overlapping(16)),
+                        "Those are the tokens without overlap.",
                     ),
                 ),
             ),
@@ -368,20 +368,21 @@ EXERCISES = (
                 mistakes=(
                     mistakes.upside_down(lambda: 1 / denser()),
                     Mistake(
-                        "as the positions",
-                        more_positions,
-                        "So much more are the positions; the products between them grow faster.",
+                        "as the tokens",
+                        more_tokens,
+                        "That is how many times more tokens there are; the products between them "
+                        "grow faster.",
                     ),
                     Mistake(
                         "as the pairs",
-                        lambda: more_positions(2),
-                        "So much more are the pairs of positions; most of the network does not "
-                        "know pairs.",
+                        lambda: more_tokens(2),
+                        "That is how many times more pairs of tokens there are; most of the "
+                        "network has nothing to do with pairs.",
                     ),
                     Mistake(
                         "four times",
                         lambda: 4,
-                        "Half the step is four times the windows, nearly; but what is it that "
+                        "Half the step makes nearly four times the windows; but which part "
                         "grows with their square?",
                     ),
                 ),
@@ -427,14 +428,14 @@ EXERCISES = (
                 ),
             ),
             Question(
-                asks="the network with most positions",
+                asks="the network with most tokens",
                 kind=Word(NAMES),
-                expected=most_positions,
+                expected=most_tokens,
                 mistakes=(
                     Mistake(
-                        "the largest picture",
+                        "the largest image",
                         lambda: "vit_b_32",
-                        "Its picture is the largest, but so are its patches: divide.",
+                        "Its image is the largest, but so are its patches: divide.",
                     ),
                     Mistake(
                         "the largest network",
@@ -445,13 +446,13 @@ EXERCISES = (
             ),
         ),
         worth_knowing=(
-            "Smaller patches or a larger picture: to the layers both are the same, more "
-            "positions, and only the first layer can tell them apart."
+            "Smaller patches or a larger image: to the layers both are the same, more "
+            "tokens, and only the first layer can tell them apart."
         ),
         hints=(
-            "Write a loop that makes the picture larger by one patch, as long as the budget "
+            "Write a loop that makes the image larger by one patch, as long as the budget "
             "pays for it.",
-            "For the positions, divide the side by the patch.",
+            "For the tokens, divide the side by the patch.",
         ),
     ),
 )

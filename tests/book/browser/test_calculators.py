@@ -1,14 +1,18 @@
 """The calculators, driven with the keyboard alone: what they show is what Python counts."""
 
+import re
+from urllib.parse import quote
+
 import pytest
 
 from conftest import PAGES
-from flopsbook.labs import calculator, converter, image_lab
+from flopsbook.labs import calculator, converter, image_lab, vision_lab
 
 PLACES = {
     "converter": ("chapters/conventions.html", converter),
     "language_model": ("chapters/language_models.html", calculator),
     "image_network": ("chapters/convolutional_networks.html", lambda: image_lab("ResNet-18")),
+    "vision_transformer": ("chapters/vision_transformer.html", vision_lab),
 }
 every_form = pytest.mark.parametrize("name", PLACES)
 both_widths = pytest.mark.parametrize("width", [1280, 390])
@@ -75,6 +79,41 @@ def test_every_preset_is_chosen_with_the_keyboard(reader, forms, name):
     for point in points:
         counted(form, point, root)
         press(root, control, "ArrowDown")
+
+
+@every_form
+def test_the_address_keeps_the_setting(reader, forms, name):
+    form, root = forms[name], opened(reader, name)
+    if form.pick:
+        write(root, form.fields[0].name, "4,000")
+    else:
+        press(root, "network", "End")
+    before = shown(root)
+    root.page.wait_for_url(f"**?calculator-{name}=*")
+    root.page.reload()
+    root = root.page.locator(f"#calculator-{name}")
+    root.and_(root.page.locator("[data-state]")).wait_for()
+    assert shown(root) == before
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ("network-ResNet-18", "it says nothing about image"),
+        (
+            "network-ResNet-9~side-224 × 224 pixels",
+            "network must be one of ResNet-18, .*got ResNet-9",
+        ),
+        ("nonsense", "it says nothing about network"),
+    ],
+)
+def test_an_address_that_asks_for_nonsense_is_refused_in_words(reader, forms, asked, said):
+    root = opened(reader, "image_network")
+    first = shown(root)
+    root.page.goto(f"{root.page.url.partition('?')[0]}?calculator-image_network={quote(asked)}")
+    root.and_(root.page.locator("[data-state]")).wait_for()
+    assert re.search(said, root.locator("[data-output=error]").inner_text())
+    assert shown(root) == first
 
 
 def test_own_sizes_are_typed_and_refused_in_words(reader, forms):
