@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import string
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,7 +10,7 @@ from typing import Any
 from flopsbook.quotes import Quotation, published
 from flopsbook.tables import Table, percent
 from flopslib import models
-from flopslib.derivation.rendering import text
+from flopslib.derivation.rendering import short, text
 from flopslib.models.language import next_token, training
 from flopslib.report.report import Report, count
 
@@ -132,17 +131,13 @@ TABLE = (
 )
 
 
-def short(value: float, digits: int = 3) -> str:
-    """Write a count as people quote it; a power of ten has so many digits before it.
+def _printed(value: int) -> str:
+    """Write a number that somebody printed, to the digits that it has.
 
-    >>> short(1_814_073_344), short(3e8), short(3.14e23), short(3.14159e23, 4)
-    ('1.814\\xa0G', '300\\xa0M', '3.14·10²³', '3.142·10²³')
+    >>> _printed(1_800_000_000), _printed(3 * 10**8), _printed(3 * 10**23)
+    ('1.8\xa0G', '300\xa0M', '3·10²³')
     """
-    if value >= ASTRONOMIC:
-        mantissa, exponent = f"{value:.{digits}g}".split("e+")
-        return f"{mantissa}·10{exponent.translate(str.maketrans(string.digits, '⁰¹²³⁴⁵⁶⁷⁸⁹'))}"
-    unit, size = ("G", 1e9) if value >= 1e9 else ("M", 1e6)
-    return f"{value / size:.4g}\N{NO-BREAK SPACE}{unit}"
+    return short(value, len(str(value).rstrip("0")))
 
 
 def _digits(value: int) -> str:
@@ -157,8 +152,8 @@ def model_table() -> Table:
         figures = sorted(entry.published, key=lambda row: row["cite"] != "torchvision")
         said = "–"
         for row in figures[:1]:
-            said = f"{short(row['value'])} {{cite}}`{row['cite']}`"
-        notes = f"{short(entry.says)}, {entry.kind or 'neither'}"
+            said = f"{_printed(row['value'])} {{cite}}`{row['cite']}`"
+        notes = f"{_printed(entry.says)}, {entry.kind or 'neither'}"
         rows.append([entry.name, notes, said, _digits(entry.macs), _digits(entry.flops)])
     return Table(
         ["model", "notes, and what it is", "published", "our MACs", "our FLOPs"],

@@ -35,9 +35,9 @@ class Row(NamedTuple):
 
 TABLE = (
     Row("B", "B", ("batch",), "samples computed at once"),
-    Row("L", "L", ("seq_len",), "positions of a sequence, which are its tokens"),
-    Row("L_kv", r"L_{\text{kv}}", ("kv_seq_len",), "positions to attend to, cached ones included"),
-    Row("d", "d", ("d_model",), "numbers that stand for one position: d_model"),
+    Row("L", "L", ("seq_len",), "tokens of a sequence"),
+    Row("L_kv", r"L_{\text{kv}}", ("kv_seq_len",), "tokens to attend to, cached ones included"),
+    Row("d", "d", ("d_model",), "numbers that stand for one token: d_model"),
     Row("d_ff", r"d_{\text{ff}}", ("d_ff",), "numbers inside a feed-forward network"),
     Row("h", "h", ("num_heads",), "heads of the queries"),
     Row("h_kv", r"h_{\text{kv}}", ("num_kv_heads",), "heads of the keys and values"),

@@ -32,12 +32,12 @@ def attention_and_ffn(
     """Count the two halves of a Transformer layer, without norms and residual sums.
 
     Args:
-        seq_len: L, the positions.
-        d_model: d, the width of a position.
+        seq_len: L, the tokens.
+        d_model: d, the width of a token.
         num_heads: h, the heads of the queries.
         num_kv_heads: the heads of keys and values; None: as many.
         d_ff: the width inside the FFN; None: 4 · d_model.
-        causal: whether a position sees only itself and what is before it.
+        causal: whether a token sees only itself and the tokens before it.
         gated: whether the FFN has a gate, and so three matrices.
         batch: B, how many sequences.
         bias: whether the linear layers have biases.

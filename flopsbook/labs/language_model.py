@@ -157,7 +157,7 @@ def _family(node: Node) -> int:
 
 
 def setting(entry: Model) -> dict[str, Any]:
-    """Return a model's sizes, read off its layers, and a text to begin with."""
+    """Return a model's sizes, read off its layers, and a sequence to begin with."""
     node = measured(entry.build(), entry.input_shape)
     layers: dict[str, Any] = {}
     for _, part in walk(node):
@@ -187,7 +187,7 @@ FIELDS = (
     Size("kv_heads", "heads of keys, values", ONLY_LLAMA),
     Size("hidden", "width inside the FFN", ONLY_LLAMA),
     Size("words", "tokens that it knows"),
-    Size("positions", "positions that it has", ONLY_GPT),
+    Size("positions", "longest sequence", ONLY_GPT),
     Size("prompt", "tokens of the prompt"),
     Size("answer", "new tokens"),
     Size("batch", "sequences at once"),
@@ -195,7 +195,7 @@ FIELDS = (
     Flag("cache", "with a KV cache"),
     Flag("causal", "causal pairs only"),
     Size("tokens", "training tokens"),
-    Size("length", "tokens of one text"),
+    Size("length", "tokens of one sequence"),
 )
 BOTH = ("MACs", "FLOPs")
 
@@ -234,14 +234,16 @@ DIVIDES = (
          "the heads of keys and values must divide those of the queries, "
          "got {kv_heads} and {heads}", ONLY_LLAMA),
     Rule(TOKENS, LENGTH,
-         "training tokens must be a whole number of texts, got {tokens} in texts of {length}"),
+         "training tokens must be a whole number of sequences, "
+         "got {tokens} in sequences of {length}"),
 )  # fmt: skip
 LIMITS = (
     Rule(PROMPT + ANSWER, MODEL.positions,
-         "prompt and new tokens must fit into the positions, "
+         "prompt and new tokens must fit into the longest sequence, "
          "got {prompt} and {answer} for {positions}", ONLY_GPT),
     Rule(LENGTH, MODEL.positions,
-         "a training text must fit into the positions, got {length} for {positions}", ONLY_GPT),
+         "a training sequence must fit into the longest sequence, "
+         "got {length} for {positions}", ONLY_GPT),
 )  # fmt: skip
 
 

@@ -195,7 +195,7 @@ PLACES: Mapping[str, tuple[Place, ...]] = {
         Place("the last layer of ResNet-18", "resnet18", ("fc",)),
         Place("the first linear layer of AlexNet's classifier", "alexnet", ("classifier.1",)),
         Place("GPT-3: the first linear layer of an FFN", "gpt3", (f"{GPT_FFN}.c_fc",)),
-        Place("GPT-3: the logits of all its positions", "gpt3", ("lm_head",)),
+        Place("GPT-3: the logits of all its tokens", "gpt3", ("lm_head",)),
     ),
     "conv2d": (
         Place("the first convolution of ResNet-18", "resnet18", ("conv1",)),

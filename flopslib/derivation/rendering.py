@@ -111,28 +111,29 @@ def text(value: Any) -> str:
 _LETTERS = {"k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
 
 
-def short(value: int) -> str:
-    """Write a number as one says it: to three digits, with a letter for the zeros.
+def short(value: int, digits: int = 3) -> str:
+    """Write a number as one says it: to a few digits, with a letter for the zeros.
 
     >>> short(14630806093824), short(86567656), short(9408)
     ('14.6\xa0T', '86.6\xa0M', '9,408')
-    >>> short(314 * 10**21)
-    '3.14·10²³'
+    >>> short(314 * 10**21), short(1814073344, digits=4), short(300774272, digits=1)
+    ('3.14·10²³', '1.814\xa0G', '301\xa0M')
     """
     if value < 10_000:
         return text(value)
     for letter, zeros in _LETTERS.items():
-        for decimals in (2, 1, 0):
+        for decimals in reversed(range(digits)):
             # rounded exactly: a float has 53 bits
             scaled = (2 * value * 10**decimals + 10**zeros) // (2 * 10**zeros)
-            if scaled < 1000:
+            if scaled < 10 ** (digits if decimals else 3):
                 return f"{scaled / 10**decimals:.{decimals}f}\N{NO-BREAK SPACE}{letter}"
-    power = len(str(value)) - 3
+    power = len(str(value)) - digits
     scaled = (2 * value + 10**power) // (2 * 10**power)
-    if scaled == 1000:
-        scaled, power = 100, power + 1
-    raised = str(power + 2).translate(str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹"))
-    return f"{scaled / 100:.2f}·10{raised}"
+    if scaled == 10**digits:
+        scaled, power = scaled // 10, power + 1
+    after = digits - 1
+    raised = str(power + after).translate(str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    return f"{scaled / 10**after:.{after}f}·10{raised}"
 
 
 def latex(value: Any, *, as_sum: bool = False) -> str:

@@ -146,10 +146,10 @@ class ReportTable:
 
     @property
     def notes(self) -> list[str]:
-        """What went in, what no figure contains, and how the axes were read."""
+        """The input, the operations that no column contains, and how the axes were read."""
         other = {kind: n for kind, n in self.report.other.items() if n}
         named = ", ".join(f"{text(n)} {kind.replace('_', ' ')}" for kind, n in other.items())
-        left_out = f" In neither FLOP figure: {named}." if named else ""
+        left_out = f" In neither FLOP column: {named}." if named else ""
         idle = self.report.parameters - sum(row.parameters for row in self.report.rows)
         not_run = (
             f" {text(idle)} parameters are in layers that are kept and not run." if idle else ""

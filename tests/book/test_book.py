@@ -18,7 +18,7 @@ from flopsbook.palette import in_colour
 from flopsbook.quotes import Quotation, claims
 from flopslib import formula, registered
 from flopslib.derivation.rendering import latex, terms_latex, text
-from flopslib.notation import TABLE
+from flopslib.notation import TABLE, d_ff
 
 ROOT = site.ROOT
 PAGES = site.BUILD / "html"
@@ -155,8 +155,28 @@ def squeezed(written):
 def test_the_chapter_contains_the_final_formula(cost):
     shown = squeezed(mathematics(f"chapters/{cost.chapter}"))
     final = formula(cost.function)
-    # a layer has one box; others of the chapter may be in a table
+    # the main layer of a chapter has a box, the others may be in a table
     assert any(squeezed(form) in shown for form in (final.box(), latex(final.flops)))
+
+
+#: How a chapter may write its main layer: as it is, without groups, with any inner width.
+WRITTEN = ({}, {"groups": 1}, {"d_ff": d_ff})
+
+
+def boxes(cost, shown):
+    """How often the formula of a layer is in a box, by itself or at the end of its derivation."""
+    ways = [options for options in WRITTEN if set(options) <= set(cost.sizes)]
+    finals = [formula(cost.function, **options) for options in ways]
+    forms = {form for f in finals for form in (f.box(), rf"\boxed{{{latex(f.flops)}}}")}
+    return sum(shown.count(squeezed(form)) for form in forms)
+
+
+@pytest.mark.parametrize("chapter", sorted({cost.chapter for cost in registered().values()}))
+def test_the_formula_of_the_main_layer_is_in_one_box(chapter):
+    shown = squeezed(mathematics(f"chapters/{chapter}"))
+    layers = [cost for cost in registered().values() if cost.chapter == chapter]
+    boxed = {cost.name: boxes(cost, shown) for cost in layers}
+    assert set(boxed.values()) - {0} == {1}, boxed
 
 
 @pytest.mark.parametrize("cost", registered().values(), ids=lambda cost: cost.name)

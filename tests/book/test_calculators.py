@@ -179,7 +179,7 @@ def test_own_sizes_cost_what_the_library_counts(v8, datas, family):
         ({"heads": 33}, "heads must divide the width, got 33 heads and a width of 4,096"),
         ({"width": 4128}, "must be even in a LLaMA, got 32 heads and a width of 4,128"),
         ({"kv_heads": 3}, "must divide those of the queries, got 3 and 32"),
-        ({"tokens": 2049}, "a whole number of texts, got 2,049 in texts of 2,048"),
+        ({"tokens": 2049}, "a whole number of sequences, got 2,049 in sequences of 2,048"),
     ],
 )
 def test_sizes_that_cannot_be_are_refused(v8, forms, datas, change, says):
@@ -188,12 +188,12 @@ def test_sizes_that_cannot_be_are_refused(v8, forms, datas, change, says):
     assert says in v8.call("problem", json.dumps(texts(point)))
 
 
-def test_a_gpt_refuses_more_tokens_than_it_has_positions(v8, forms, datas):
+def test_a_gpt_refuses_more_tokens_than_its_longest_sequence(v8, forms, datas):
     v8.call("begin", json.dumps(datas["language_model"]))
     point = forms["language_model"].presets["GPT-2 small"]
     for answer, refused in ((512, False), (513, True)):
         said = v8.call("problem", json.dumps(texts(point | {"answer": answer})))
-        assert ("fit into the positions" in said) == refused
+        assert ("fit into the longest sequence" in said) == refused
     gpt2 = language_models()["GPT-2 small"].build
     assert next_token(gpt2, cache=1023)
     with pytest.raises(ValueError, match="position"):

@@ -250,7 +250,7 @@ def test_as_text(report):
     )
     assert squeezed[2] == "conv Conv2d 1×2×2×2 72 75.0 % 20 9 × 8 144 144"
     assert squeezed[-2] == "total 1×3 96 100.0 % 44 192 197"
-    assert lines[-1] == "Input: 1×1×2×2. In neither FLOP figure: 8 comparisons."
+    assert lines[-1] == "Input: 1×1×2×2. In neither FLOP column: 8 comparisons."
     # figures end in one column
     ends = {line.index(" %") for line in lines[1:-1] if " %" in line}
     assert len(ends) == 1
