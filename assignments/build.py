@@ -18,11 +18,15 @@ import tempfile
 import zipfile
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, requires
 from pathlib import Path
 
 import nbformat
 import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from assignments.questions import SETS
 from flopsbook.build.kernels import environment
@@ -38,6 +42,9 @@ MARK = "TEST-SEED-DO-NOT-ASSIGN"
 #: What the hidden tests need, and all of the package that goes into the autograder's zip.
 TESTS_NEED = ("__init__.py", "hidden.py", "question.py", "searching.py", "questions")
 OTTER = "otter-grader>=7,<8"
+LOCK = ROOT / "requirements.lock"
+#: What Gradescope's image installs; the lock says in which versions, as far down as it goes.
+IMAGE = ("otter-grader", "flopslib", "flopsbook", "ipykernel", "jupyter-client")
 AUTOGRADER_PYTHON = "3.12"
 #: A zip holds no date before 1980; with one date for all, equal contents are equal bytes.
 NO_DATE = (1980, 1, 1, 0, 0, 0)
@@ -59,10 +66,28 @@ introduction: put the identifier there that your teacher has asked for, and answ
 3. Restart the kernel, run all cells, save, and hand in {name}.ipynb, this one file. You may \
 rename it.
 
+Each step is told at length on the page *How to hand in* of the book. On Google Colab, open \
+{name}.ipynb, upload {name}.zip among the session's files, and run these two lines in a cell of \
+their own before the others:
+
+```
+!unzip -oqj {name}.zip
+%pip install -q "otter-grader>=7,<8" *.whl
+```
+
 The cell below a question checks the form of your answer, and the examples if there are any. \
 "All test cases passed!" there says nothing about the numbers: those are graded afterwards. On \
 Gradescope you see one box, *Public Tests*, with the same meaning; the points of the questions \
 come when your teacher publishes them.
+"""
+
+
+#: What a teacher reads in the end.
+AFTERWARDS = """
+For the class:  {dist}/{name}/student, and the same as {dist}/{name}/{name}.zip
+For you alone:  {dist}/{name}/autograder, the tests for Gradescope and the solved notebook
+Next:           hand out; after the deadline
+                make grade SET={name} SUBMISSIONS=folder ROSTER=roster.csv
 """
 
 
@@ -132,6 +157,7 @@ def build(
                 "The hidden tests of this build draw from assignments/test-seed, which everybody "
                 "can read. Run `make assignments` on a terminal for a seed of your own.\n"
             )
+        _zip(made / "student", made / f"{name}.zip", name)
         points = _prove(made, name, stage)
         made.rename(target)
     return f"{name}: {points} points, all for the solved notebook and none for the untouched one"
@@ -150,11 +176,41 @@ def _stage(stage: Path, name: str, seed: Secret, packages: Packages, master: Pat
     for package in packages:
         shutil.copy(package, stage)
     # where Gradescope unpacks the zip; what they need themselves comes from the registry
-    unpacked = [f"/autograder/source/files/{package.name}\n" for package in packages]
-    (stage / "requirements.txt").write_text("".join(unpacked))
+    unpacked = [f"/autograder/source/files/{package.name}" for package in packages]
+    needed = [*unpacked, *pinned(LOCK, IMAGE)]
+    (stage / "requirements.txt").write_text("".join(f"{one}\n" for one in needed))
     notebook = nbformat.read(master, as_version=4)
     _configure(notebook, master, autograder_files=["assignments", *(p.name for p in packages)])
     nbformat.write(notebook, stage / f"{name}.ipynb")
+
+
+def pinned(lock: Path, packages: Iterable[str]) -> list[str]:
+    """Return what some packages need, and these need in turn, as the lock pins it.
+
+    Args:
+        lock: a file of lines such as `sympy==1.14.0 ; python_version < "4"`, hashes aside.
+        packages: installed here.
+
+    Returns:
+        The lines of the lock, sorted; what it does not know is left out.
+    """
+    lines = [line.rstrip(" \\") for line in lock.read_text().splitlines()]
+    known = {canonicalize_name(Requirement(line).name): line for line in lines if "==" in line}
+    found: set[str] = set()
+    waiting = [canonicalize_name(name) for name in packages]
+    while waiting:
+        name = waiting.pop()
+        if name in found:
+            continue
+        found.add(name)
+        with suppress(PackageNotFoundError):  # for another system
+            needs = map(Requirement, requires(name) or ())
+            waiting += [
+                canonicalize_name(one.name)
+                for one in needs
+                if one.marker is None or one.marker.evaluate({"extra": ""})
+            ]
+    return sorted(known[name] for name in found & known.keys())
 
 
 def _configure(notebook: nbformat.NotebookNode, master: Path, **more: object) -> None:
@@ -184,6 +240,13 @@ def _student(folder: Path, name: str, written: Path, packages: Packages) -> None
     wheels = "".join(f"./{package.name}\n" for package in packages)
     (folder / "requirements.txt").write_text(f"{OTTER}\n{wheels}jupyterlab\n")
     (folder / "README.md").write_text(README.format(name=name))
+
+
+def _zip(folder: Path, archive: Path, name: str) -> None:
+    """Pack a student's folder, under the set's name, for a course's page."""
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as new:
+        for path in sorted(folder.iterdir()):
+            new.writestr(zipfile.ZipInfo(f"{name}/{path.name}", NO_DATE), path.read_bytes())
 
 
 def _first_cell(source: str, name: str) -> str:
@@ -253,6 +316,10 @@ def _run(module: str, *arguments: str, cwd: Path, **more: str) -> None:
         raise SetError(f"{' '.join(command[4:])} failed:\n{done.stdout}{done.stderr}")
 
 
+def _shown(path: Path) -> Path:
+    return path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
+
+
 def build_all(
     names: Iterable[str], *, dist: Path, seed: Secret, masters: Path | None = None
 ) -> dict[str, str | SetError]:
@@ -293,6 +360,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
     for result in built.values():
         print(result, file=sys.stderr if isinstance(result, SetError) else sys.stdout)
+    done = [name for name, result in built.items() if not isinstance(result, SetError)]
+    if done:
+        print(AFTERWARDS.format(dist=_shown(given.dist), name=done[0]))
     if seed.is_public:
         print(f"*** {MARK}: no assignments/seed, so the hidden tests draw from a seed that")
         print("*** everybody can read. Run make assignments on a terminal before you assign.")

@@ -14,7 +14,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
@@ -61,6 +61,34 @@ JOBS_OF_A_TESTER = 4  # its part is a few hundredths of a second for each notebo
 WRONG, BROKEN = 2, 1
 
 
+@dataclass(frozen=True)
+class Again:
+    """What is graded afresh, though there are results.
+
+    Attributes:
+        people: folded identifiers; nobody means everybody, if there are questions.
+        questions: names; none means all.
+    """
+
+    people: frozenset[str] = frozenset()
+    questions: frozenset[str] = frozenset()
+
+    def names(self, person: Person) -> bool:
+        """Whether a person is graded afresh."""
+        return person.key in self.people or bool(self.questions and not self.people)
+
+    def merged(self, record: Record, before: Record | None) -> Record:
+        """Return a record with the points of before, but in the questions that are named."""
+        if before is None or not self.questions:
+            return record
+        old = {one["name"]: one for one in before.questions}
+        kept = [
+            one if one["name"] in self.questions else old.get(one["name"], one)
+            for one in record.questions
+        ]
+        return replace(record, questions=kept)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Grading:
     """Everything that is the same for the whole class."""
@@ -76,7 +104,7 @@ class Grading:
     template: by_hand.Template
     grader: str
     policy: Policy | None = None
-    again: frozenset[str] = frozenset()
+    again: "Again" = field(default_factory=lambda: Again())
 
     @property
     def roster(self) -> dict[str, str]:
@@ -131,13 +159,17 @@ def grade_one(grading: Grading, workers: Workers, person: Person) -> tuple[Recor
         data, problem = b"", str(reason)
     results = Results(grading.out)
     digest = grading.digest(person, name, data, problem)
-    record = None if person.key in grading.again else results.load(person.id, digest)
+    again = grading.again.names(person)
+    record = None if again else results.load(person.id, digest)
     ready = record is not None
     if record is None:
         record = _examined(grading, workers, person, data, problem)
         record.file = name
         record.confined = grading.confined
-        results.store(digest, record)
+        submission = fingerprint(data, problem)
+        if again:
+            record = grading.again.merged(record, results.last(person.id, submission))
+        results.store(digest, submission, record)
     return _told(grading, record, also), ready
 
 
@@ -313,7 +345,11 @@ def parser() -> argparse.ArgumentParser:
         "--anonymous", action="store_true",
         help="leave names out of the answers to be read (ANONYMOUS=1)",
     )  # fmt: skip
-    add("--regrade", default="", help="identifiers to be graded afresh, with blanks (REGRADE)")
+    add(
+        "--regrade", default="",
+        help="identifiers, or names of questions such as layers-4, to be graded afresh, with "
+        "blanks between them; the other questions keep their points (REGRADE)",
+    )  # fmt: skip
     add("--due", help='when it was due, like "2026-11-06 23:59"; later costs points (DUE)')
     add("--grace", type=float, default=0, help="minutes that cost nothing; default: 0 (GRACE)")
     add(
@@ -391,11 +427,9 @@ def _grade(given: argparse.Namespace) -> int:
         policy = Policy(moment(given.due), given.grace, given.penalty)
         for person in people:
             policy.days(person, 0)  # an extension that is no date is said now
-    unknown = set(map(folded, given.regrade.split())) - {person.key for person in people}
-    if unknown:
-        raise RosterError(f"REGRADE names {sorted(unknown)[0]!r}, who is not on the roster")
     found = find(given.submissions, people)
     task = find_set(given.set, given.dist)
+    again = _again(given.regrade, people, task)
     if given.unsafe:
         print("UNSAFE: notebooks are run with your own rights, and nothing confines them.")
     else:
@@ -417,7 +451,7 @@ def _grade(given: argparse.Namespace) -> int:
         template=by_hand.template(task.template),
         grader=version(),
         policy=policy,
-        again=frozenset(map(folded, given.regrade.split())),
+        again=again,
     )
     Results(out).sweep()
     if task.is_public_seed:
@@ -430,6 +464,23 @@ def _grade(given: argparse.Namespace) -> int:
     report(grading, records, given.anonymous)
     print(f"{len(people)} people in {time.monotonic() - started:.0f} s, {jobs} at a time.")
     return 0
+
+
+def _again(regrade: str, people: Sequence[Person], task: Set) -> Again:
+    """Return what REGRADE names: people of the class, and questions of the set.
+
+    An identifier with blanks in it is named whole, by itself.
+    """
+    known = {person.key for person in people}
+    words = [folded(regrade)] if folded(regrade) in known else [*map(folded, regrade.split())]
+    for word in words:
+        if word not in known and word not in task.questions:
+            raise RosterError(
+                f"REGRADE names {word!r}, who is not on the roster and no question of "
+                f"{task.name}, such as {task.questions[0]}"
+            )
+    asked = frozenset(word for word in words if word in task.questions and word not in known)
+    return Again(frozenset(words) - asked, asked)
 
 
 def workable(memory: int) -> int:
@@ -452,7 +503,9 @@ def report(grading: Grading, records: dict[str, Record], anonymous: bool) -> Non
     secret = _secret(grading.out) if anonymous else None
     totals = _totals(grading, records, rubric, secret)
     late = grading.policy is not None
-    table = shelf.put("grades.csv", grades(people, records, questions, headings, totals, late))
+    most = sum(part.points for part in rubric) if headings else 0
+    rows = grades(people, records, questions, headings, totals, most, late)
+    table = shelf.put("grades.csv", rows)
     for person in people:
         page = feedback(name, person, records[person.id], headings, totals[person.id], rubric)
         shelf.put(f"feedback/{slug(person.id)}.md", page)

@@ -36,6 +36,7 @@ class Set:
         name: "layers".
         tests: the zip for Gradescope.
         template: the notebook that the students were given.
+        questions: the names of what the tests grade.
         is_public_seed: whether the hidden tests were drawn from the seed in the repository.
         digest: a fingerprint of all the tests, the seed among them.
     """
@@ -43,6 +44,7 @@ class Set:
     name: str
     tests: Path
     template: Path | None
+    questions: tuple[str, ...]
     is_public_seed: bool
     digest: str
 
@@ -63,19 +65,20 @@ def find_set(name: str, dist: Path) -> Set:
         )
     if len(archives) > 1:
         raise TestsError(f"{folder / 'autograder'} holds more than one zip; run make assignments")
-    check(archives[0])
+    questions = check(archives[0])
     notebooks = sorted((folder / "student").glob("*.ipynb"))
     return Set(
         name=name,
         tests=archives[0],
         template=notebooks[0] if len(notebooks) == 1 else None,
+        questions=questions,
         is_public_seed=any(folder.glob("TEST-SEED*")),
         digest=fingerprint(archives[0]),
     )
 
 
-def check(archive: Path) -> None:
-    """See that a zip holds what a process needs that runs its tests.
+def check(archive: Path) -> tuple[str, ...]:
+    """See that a zip holds what a process needs that runs its tests; return its questions.
 
     Raises:
         TestsError: it is not a zip, or holds no tests, or no questions.
@@ -85,10 +88,12 @@ def check(archive: Path) -> None:
             names = opened.namelist()
     except (zipfile.BadZipFile, OSError):
         raise TestsError(f"{archive} is not a zip that can be read; run make assignments") from None
-    if not any(re.fullmatch(r"tests/[^/]*\.py", name) for name in names):
+    tests = [found[1] for name in names if (found := re.fullmatch(r"tests/([^/]*)\.py", name))]
+    if not tests:
         raise TestsError(f"{archive} holds no tests; run make assignments")
     if not any(name.startswith("files/assignments/questions/") for name in names):
         raise TestsError(f"{archive} holds no questions; run make assignments")
+    return tuple(sorted(tests))
 
 
 def fingerprint(archive: Path) -> str:

@@ -61,7 +61,7 @@ def filled(table: Table, name: str, most: float, given: Mapping[str, Given]) -> 
     out = io.StringIO()
     writer = csv.writer(out, delimiter=table.separator, lineterminator="\n")
     writer.writerows([header, *rows])
-    return out.getvalue()
+    return table.mark + out.getvalue()
 
 
 People = Mapping[int, Given]

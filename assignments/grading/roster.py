@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+from codecs import BOM_UTF8
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -92,12 +93,14 @@ class Table:
         rows: the lines below, as they are written; nobody's lines are among them.
         separator: what stands between two cells.
         shape: whose table it is.
+        mark: a byte order mark, if the file begins with one.
     """
 
     header: list[str]
     rows: list[list[str]]
     separator: str
     shape: Shape
+    mark: str = ""
 
     @property
     def columns(self) -> list[str]:
@@ -187,7 +190,8 @@ def read_table(path: Path, what: str = "roster") -> Table:
             f"the {what} {path} needs one column named id, or has to be what Canvas, Moodle or "
             f"Gradescope exports; its first line reads {rows[0]!r}"
         )
-    return Table(rows[0], rows[1:], separator, shape)
+    mark = "\ufeff" if path.read_bytes().startswith(BOM_UTF8) else ""
+    return Table(rows[0], rows[1:], separator, shape, mark)
 
 
 def _text(path: Path, what: str) -> str:

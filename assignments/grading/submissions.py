@@ -148,6 +148,8 @@ def _give(
     named = names.named(file, most)
     account = "".join(account_of(folder or file.name))
     claim = None
+    if owner is not None and named not in (None, owner[0]) and _may_be_namesakes(owner, named):
+        owner = None
     if owner is not None and (owner[1] != "word" or named in (None, owner[0])):
         fits = 2 if named is None else 3 if named is owner[0] else 1
         claim = Claim(owner[0], owner[1], fits - (owner[1] == "word" and named is None), account)
@@ -158,6 +160,14 @@ def _give(
         return
     found.claims[file] = claim
     found.of.setdefault(claim.person.id, []).append(file)
+
+
+def _may_be_namesakes(owner: tuple[Person, str], named: Person | None) -> bool:
+    """Whether a full name may be that of the person whom the notebook names.
+
+    The roster does not say what that person is called.
+    """
+    return owner[1] == "full name" and named is not None and not named.name
 
 
 def account_of(name: str) -> tuple[str, str]:

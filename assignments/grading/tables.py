@@ -9,6 +9,8 @@ from .examine import NOT_SUBMITTED, UNREADABLE_FILE, Record
 from .roster import Person
 from .totals import Part, Total
 
+#: What stands in the column `name` of the row of the most points; its id is empty.
+MOST = "points possible"
 #: A spreadsheet would take a cell that begins so for a formula.
 FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 
@@ -19,9 +21,12 @@ def grades(
     questions: Sequence[Mapping[str, Any]],
     by_hand: Sequence[str],
     totals: Mapping[str, Total],
+    most_by_hand: float = 0,
     policy: bool = False,
 ) -> str:
-    """Return the table: a row for everybody on the roster, in its order.
+    """Return the table: the most points there are, then everybody on the roster in its order.
+
+    It begins with a byte order mark, by which a spreadsheet knows that it is UTF-8.
 
     Args:
         people: the roster.
@@ -29,15 +34,25 @@ def grades(
         questions: name and points of what is graded here.
         by_hand: headings of what a person reads; such a column is empty until all is given.
         totals: identifier → what the person gets.
+        most_by_hand: the points that a person can give.
         policy: whether lateness costs something, and is shown.
     """
-    out = io.StringIO()
+    out = io.StringIO("\ufeff", newline="")
+    out.seek(0, io.SEEK_END)
     table = csv.writer(out, lineterminator="\n")
     names = [question["name"] for question in questions]
     table.writerow(
         ["id", "name", "status", "reason", *names, *(f"{h} (by hand)" for h in by_hand)]
         + (["days late", "taken off"] if policy else [])
         + ["total"]
+    )
+    possible = [question["possible"] for question in questions]
+    most = sum(possible) + most_by_hand
+    hands = [number(most_by_hand) for _ in by_hand]
+    table.writerow(
+        ["", MOST, "", "", *map(number, possible), *hands]
+        + (["", ""] if policy else [])
+        + [number(most)]
     )
     for person in people:
         record = records[person.id]

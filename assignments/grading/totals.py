@@ -66,7 +66,8 @@ def sheet(
         rubric: the parts of the answer.
         known: folded name of a line → what was given.
     """
-    out = io.StringIO()
+    out = io.StringIO("\ufeff", newline="")  # a spreadsheet knows by it that this is UTF-8
+    out.seek(0, io.SEEK_END)
     table = csv.writer(out, lineterminator="\n")
     table.writerow(["id", "name", *(part.column for part in rubric), COMMENT])
     for identifier, name in people:

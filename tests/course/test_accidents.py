@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -245,6 +246,39 @@ def test_a_renamed_notebook_works_from_its_first_cell(dist, name, tmp_path):
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert f"{name}-1 results" in done.stdout  # the test was found, and the answer is missing
+
+
+COLAB = """
+import sys, types
+sys.modules["google.colab"] = types.ModuleType("google.colab")
+import otter.check.utils
+otter.check.utils.get_ipython = lambda: "<google.colab._shell.Shell object>"
+"""
+
+
+def on_colab(source, folder):
+    """Run Python where otter believes that it is on Colab."""
+    return subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", COLAB + source],
+        cwd=folder, capture_output=True, text=True,
+    )  # fmt: skip
+
+
+def test_the_checks_work_on_colab_where_the_open_notebook_is_no_file(dist, tmp_path):
+    student = dist / "layers" / "student"
+    first = "".join(json.loads((student / "layers.ipynb").read_text())["cells"][0]["source"])
+    (line,) = [one for one in (student / "README.md").read_text().splitlines() if "unzip" in one]
+    done = on_colab(first, tmp_path)
+    assert "FileNotFoundError: the session's files must have layers.ipynb" in done.stderr
+    assert line in done.stderr  # the error says what the README says
+    assert line == "!unzip -oqj layers.zip"
+    with zipfile.ZipFile(dist / "layers" / "layers.zip") as archive:
+        for file in archive.namelist():
+            (tmp_path / Path(file).name).write_bytes(archive.read(file))
+    last = "\nlayers_1 = [1, 2]\nprint(grader.check('layers-1'))"
+    done = on_colab(first + last, tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "layers_1 must be a list of three integers" in done.stdout
 
 
 @every_set

@@ -11,12 +11,14 @@ import subprocess
 import sys
 import warnings
 import zipfile
-from itertools import combinations
+from itertools import combinations, pairwise
 from pathlib import Path
 
 import nbformat
 import pytest
+import yaml
 from grading.masters import CANARY, SEED, blocks, master
+from packaging.requirements import Requirement
 
 from assignments import build, hidden, searching
 from assignments import question as question_module
@@ -146,8 +148,9 @@ def test_a_set_has_six_questions_for_the_program_and_one_for_the_teacher(name):
     assert len(found) >= 7
     assert len(by_hand) == 1
     assert by_hand[0].points > 0
-    solution, check = by_hand[0].solution
-    assert (solution.cell_type, check.cell_type) == ("markdown", "code")
+    solution, *checks = by_hand[0].solution
+    assert solution.cell_type == "markdown"
+    assert {check.cell_type for check in checks} == {"code"}
     assert solution.source.count("$$") >= 4
     assert {question.is_function for question in load(name)} == {True, False}
 
@@ -155,13 +158,20 @@ def test_a_set_has_six_questions_for_the_program_and_one_for_the_teacher(name):
 @every_set
 def test_the_claims_of_a_key_are_counted_by_the_cell_below_it(name):
     (key,) = [block for block in blocks(master(name)).values() if block.manual]
-    check = key.solution[1].source
+    check = "\n".join(cell.source for cell in key.solution[1:])
     exec(check, {})
     # a formula of the key that is wrong would be noticed: each stands in the cell, too
     for right, wrong in WRONG_KEYS[name].items():
         assert check.count(right) == 1
         with pytest.raises(AssertionError):
             exec(check.replace(right, wrong), {})
+
+
+@every_set
+def test_a_solution_is_shown_in_short_cells(name):
+    cells = [cell for block in blocks(master(name)).values() for cell in block.solution]
+    long = [cell.source for cell in cells if len(cell.source.splitlines()) > 15]
+    assert not [source for source in long if not source.startswith("**")], long
 
 
 #: What a key could say instead, and does not.
@@ -614,9 +624,11 @@ def giveaways(name):
     found = set(NAMES)
     for block in blocks(master(name)).values():
         for cell in block.solution:
-            lines = map(squeezed, cell.source.splitlines())
+            # what stands above is the head of a function, which the student has
+            source = cell.source.rpartition("    # BEGIN SOLUTION\n")[2]
+            lines = map(squeezed, source.splitlines())
             kept = {re.sub(r"#SOLUTION(NOPROMPT)?$", "", line) for line in lines}
-            # what is shorter is found anywhere, and the head of a function is the student's
+            # what is shorter is found anywhere
             common = ("def", "from", "import")
             found |= {line for line in kept if len(line) >= 25 and not line.startswith(common)}
         for cell in block.tests:
@@ -668,6 +680,54 @@ def test_the_built_book_gives_nothing_away():
         lines = map(squeezed, file.read_text().splitlines())
         wanted |= {line for line in lines if line.startswith("def_") and len(line) >= 25}
     assert leaks(pages, wanted) == set()
+
+
+@every_set
+def test_a_students_notebook_can_be_read_by_everybody(dist, name):
+    cells = nbformat.read(dist / name / "student" / f"{name}.ipynb", as_version=4).cells
+    texts = [cell.source for cell in cells if cell.cell_type == "markdown"]
+    assert unreadable(texts) == []
+    # planted: each rule finds its fault
+    for fault, bad in INACCESSIBLE.items():
+        assert [said for said in unreadable([*texts, bad]) if fault in said], fault
+
+
+INACCESSIBLE = {
+    "one first heading": "# Another title",
+    "a level is left out": "#### Deep",
+    "has the same words": "## Question 1: a\n\n## Question 1: a",
+    "no alternative text": "![](picture.png)",
+    "says where it leads": "[here](https://example.org)",
+    "HTML": 'The <span style="color:red">red</span> ones are wrong.',
+    "colour": "Fill in the red cells.",
+    "no heading row": "| a |",
+}
+
+
+def unreadable(texts):
+    """Return what a screen reader, or somebody who sees no colours, could not make sense of."""
+    text = "\n\n".join(texts)
+    prose = re.sub(r"```.*?```|`[^`]*`|\$\$.*?\$\$|\$[^$]*\$|<!--.*?-->", "", text, flags=re.DOTALL)
+    headings = re.findall(r"^(#+) +(.+)", prose, re.MULTILINE)
+    levels = [len(marks) for marks, _ in headings]
+    titles = [title for _, title in headings]
+    found = []
+    if levels[:1] != [1] or levels.count(1) != 1:
+        found.append("there must be one first heading")
+    if any(after > before + 1 for before, after in pairwise(levels)):
+        found.append("a level is left out")
+    found += [f"{title} has the same words" for title in titles if titles.count(title) > 1]
+    found += ["no alternative text"] * len(re.findall(r"!\[\s*\]|<img", prose))
+    links = re.findall(r"(?<!!)\[([^\]]*)\]\(", prose)
+    found += [f"{said!r} hardly says where it leads" for said in links if len(said.split()) < 2]
+    found += ["HTML can look any way"] * bool(re.search(r"<[a-z/]", prose))
+    colours = "red|green|blue|yellow|orange|grey|gray|purple|colou?red"
+    found += ["colour alone"] * bool(re.search(rf"\b({colours})\b", prose, re.IGNORECASE))
+    for table in re.findall(r"(?:^\|.*\n?)+", prose, re.MULTILINE):
+        lines = table.splitlines()
+        if len(lines) < 2 or not re.fullmatch(r"[|:\- ]+", lines[1]):
+            found.append("a table has no heading row")
+    return found
 
 
 @every_set
@@ -767,7 +827,30 @@ def test_the_autograder_has_the_seed_the_questions_and_the_wheels(dist, name):
         assert not [file for file in files if "__pycache__" in file or "test-seed" in file]
         assert {info.date_time for info in archive.infolist()} == {build.NO_DATE}
     assert not (dist / name / build.MARK).exists()
-    assert {path.name for path in (dist / name).iterdir()} == {"student", "autograder"}
+    assert {path.name for path in (dist / name).iterdir()} == {
+        "student", "autograder", f"{name}.zip",
+    }  # fmt: skip
+
+
+@every_set
+def test_the_zip_for_the_class_is_the_students_folder(dist, name):
+    with zipfile.ZipFile(dist / name / f"{name}.zip") as archive:
+        found = {file: archive.read(file) for file in archive.namelist()}
+    folder = dist / name / "student"
+    assert found == {f"{name}/{path.name}": path.read_bytes() for path in folder.iterdir()}
+
+
+def test_gradescopes_image_gets_the_versions_of_the_lock(dist):
+    with zipfile.ZipFile(dist / "layers" / "autograder" / "layers-autograder.zip") as archive:
+        environment = yaml.safe_load(archive.read("environment.yml"))
+    (packages,) = [one["pip"] for one in environment["dependencies"] if isinstance(one, dict)]
+    pinned = [one for one in packages if "==" in one and "[" not in one]
+    lock = {line.rstrip(" \\") for line in (ROOT / "requirements.lock").read_text().splitlines()}
+    assert set(pinned) < lock
+    names = {Requirement(one).name for one in pinned}
+    # those that are asked for, and what these need in turn
+    assert {"sympy", "mpmath", "ipykernel", "pandas", "numpy", "jupyter-core"} <= names
+    assert "jupyter-book" not in names
 
 
 def make_assignments(name, dist, masters):
@@ -816,7 +899,10 @@ def test_the_public_seed_is_marked(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(build, "_student", lambda folder, *_: folder.mkdir(parents=True))
     monkeypatch.setattr(build, "_autograder", lambda folder, *_: folder.mkdir())
     assert build.main(["layers", "--dist", str(tmp_path)]) == 0
-    assert build.MARK in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert build.MARK in said
+    assert f"For the class:  {tmp_path}/layers/student" in said
+    assert "make grade SET=layers" in said
     assert "everybody can read" in (tmp_path / "layers" / build.MARK).read_text()
 
 

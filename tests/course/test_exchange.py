@@ -97,6 +97,15 @@ def test_grades_come_back_into_the_file_and_nothing_else_changes(
     assert filled(again, "layers", 25, given) == filled(table, "layers", 25, given)
 
 
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_a_byte_order_mark_stays_as_it_was(mark, tmp_path):
+    book = tmp_path / "book.csv"
+    book.write_bytes((mark + CANVAS).encode())
+    table = read_table(book)
+    given = {person.key: Given(None) for person in read_roster(book)}
+    assert filled(table, "layers", 25, given).encode() == (mark + CANVAS).encode()
+
+
 def test_canvas_keeps_its_second_line_and_learns_the_points(tmp_path):
     book = CANVAS.replace(",25,", ",,")
     table = table_of(book, tmp_path)

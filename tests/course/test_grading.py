@@ -11,16 +11,18 @@ import sys
 import textwrap
 import time
 import zipfile
+from codecs import BOM_UTF8
 from pathlib import Path
 
 import psutil
 import pytest
 from grading import classroom
-from grading.commands import command, grade, table
+from grading.commands import command, grade, rows, table
 from grading.masters import SEED
 
 from assignments.grading import answers, autograder, kept
-from assignments.grading.__main__ import main
+from assignments.grading.__main__ import _again, main
+from assignments.grading.roster import Person
 from assignments.grading.sandbox import Sandbox
 from assignments.questions import load
 
@@ -75,6 +77,20 @@ def test_the_table_has_columns_for_a_person_to_fill(graded):
     (column,) = [name for name in graded["rows"]["right"] if name.endswith("(by hand)")]
     assert column.startswith("Question 8")
     assert all(row[column] == "" for row in graded["rows"].values())
+
+
+@confined
+def test_the_first_row_of_the_table_has_the_most_points(graded):
+    table = graded["out"] / "grades.csv"
+    first, *people = rows(table)
+    assert len(people) == len(graded["cases"])
+    assert (first["id"], first["name"], first["status"]) == ("", "points possible", "")
+    assert {name: int(first[name]) for name in classroom.ALL} == classroom.ALL
+    assert [first[name] for name in first if name.endswith("(by hand)")] == ["6"]
+    assert first["total"] == str(classroom.FULL + 6)
+    # a spreadsheet knows by it that the names are UTF-8
+    for name in ("grades.csv", "by-hand.csv"):
+        assert (graded["out"] / name).read_bytes().startswith(BOM_UTF8)
 
 
 @confined
@@ -177,7 +193,7 @@ def test_a_second_run_grades_only_what_has_changed(graded, dist, make, tmp_path)
 def test_a_table_that_was_changed_by_hand_is_left_alone(graded, dist, tmp_path):
     out = tmp_path / "out"
     shutil.copytree(graded["out"], out)
-    mine = (out / "grades.csv").read_text().replace("Every cell ran.", "Well done.")
+    mine = (out / "grades.csv").read_text("utf-8").replace("Every cell ran.", "Well done.")
     (out / "grades.csv").write_text(mine)
     for _ in range(2):
         done = grade(dist, graded["submissions"], graded["roster"], out)
@@ -186,6 +202,65 @@ def test_a_table_that_was_changed_by_hand_is_left_alone(graded, dist, tmp_path):
         assert "grades-2.csv" in done.stdout
         assert "left alone" in done.stdout
     assert not (out / "grades-3.csv").exists()
+
+
+@confined
+def test_one_question_is_graded_afresh_and_the_others_keep_their_points(
+    dist, make, tmp_path, capsys
+):
+    (tmp_path / "submissions").mkdir()
+    for who in ("anna", "bert"):
+        (tmp_path / "submissions" / f"{who}.ipynb").write_text(json.dumps(make.solved(who)))
+    (tmp_path / "roster.csv").write_text("id\nanna\nbert\n")
+    inputs = (tmp_path / "submissions", tmp_path / "roster.csv", tmp_path / "out")
+    assert grade(dist, *inputs).returncode == 0
+
+    other = tmp_path / "dist"  # every question is worth twice as much now
+    shutil.copytree(dist / "layers", other / "layers")
+    (archive,) = (other / "layers" / "autograder").glob("*.zip")
+    with zipfile.ZipFile(archive) as old:
+        files = {name: old.read(name).decode("latin-1") for name in old.namelist()}
+    with zipfile.ZipFile(archive, "w") as new:
+        for name, text in files.items():
+            if name.startswith("tests/"):
+                text = re.sub(r"points=(\d+)", lambda found: f"points={2 * int(found[1])}", text)
+            new.writestr(name, text.encode("latin-1"))
+
+    def points(who):
+        row = table(tmp_path / "out" / "grades.csv")[who]
+        return {name: int(row[name]) for name in classroom.ALL}
+
+    twice = {name: 2 * most for name, most in classroom.ALL.items()}
+    done = grade(other, *inputs, "--regrade", "Anna layers-4")
+    assert done.returncode == 0, done.stderr
+    assert points("anna") == classroom.ALL | {"layers-4": twice["layers-4"]}
+    assert points("bert") == twice  # other tests, and nothing of him is to be kept
+    done = grade(other, *inputs)
+    assert done.stdout.count("(as before)") == 2
+    assert points("anna")["layers-1"] == classroom.ALL["layers-1"]
+    assert main([*command(other, *inputs)[5:], "--regrade", "layers-9"]) == 2
+    said = capsys.readouterr().err
+    assert "REGRADE names 'layers-9', who is not on the roster and no question of layers" in said
+
+
+@pytest.mark.parametrize(
+    ("regrade", "people", "questions"),
+    [
+        ("", set(), set()),
+        ("S1 layers-4", {"s1"}, {"layers-4"}),
+        ("layers-4 layers-5", set(), {"layers-4", "layers-5"}),
+        ("Ann Lee", {"ann lee"}, set()),
+    ],
+)
+def test_regrade_tells_people_from_questions(regrade, people, questions):
+    task = autograder.Set(
+        name="layers", tests=Path(), template=None, questions=("layers-4", "layers-5"),
+        is_public_seed=False, digest="",
+    )  # fmt: skip
+    again = _again(regrade, [Person("s1"), Person("ann lee")], task)
+    assert (again.people, again.questions) == (people, questions)
+    whole_class = bool(questions) and not people
+    assert again.names(Person("s1")) == (whole_class or "s1" in people)
 
 
 # --- interrupted -----------------------------------------------------------------

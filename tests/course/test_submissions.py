@@ -4,6 +4,7 @@ import csv
 import doctest
 import importlib
 import io
+import json
 import os
 import re
 from pathlib import Path
@@ -90,6 +91,16 @@ def test_whose_is_a_file(name, owner):
     ids = ["anna", "anna2", "anna-lee", "s12345", "7", "b.smith@school.edu", "müller"]
     found = Names([Person(one) for one in ids]).owner(stem(name))
     assert (found and found[0].id) == owner
+
+
+@pytest.mark.parametrize(
+    ("name", "owner"), [("", "asmith"), ("Zed Young", "s1001")], ids=["namesake", "known by name"]
+)
+def test_a_full_name_is_not_enough_where_a_namesake_says_it_is_theirs(name, owner, tmp_path):
+    file = tmp_path / "smithanna_99001_551001_layers.ipynb"
+    file.write_text(json.dumps({"cells": [{"source": 'STUDENT = "asmith"'}]}))
+    people = [Person("s1001", "Anna Smith"), Person("asmith", name)]
+    assert [*find(tmp_path, people).of] == [owner]
 
 
 def test_every_file_is_somebodys_or_nobodys(tmp_path):

@@ -99,8 +99,10 @@ def class_of(make, other_set, number=0):
             e, "from fractions import Fraction\nlayers_1 = [Fraction(one) for one in layers_1]\nlayers_2 = [float(one) for one in layers_2]")},
             without(1, 2)),
     ]  # fmt: skip
-    a, b, c = (who() for _ in range(3))
+    a, b, c, d = (who() for _ in range(4))
     found += [
+        Accident("from Colab", d, {f"{d}.ipynb": make.with_cells(
+            d, '!unzip -oqj layers.zip\n%pip install -q "otter-grader>=7,<8" *.whl', first=True)}, ALL, reason="Every cell ran."),
         Accident("a photo of the derivation", a, {f"{a}.ipynb": with_answer(make.solved(a), "![image.png](attachment:image.png)", PIXEL)}, ALL),
         Accident("a derivation in a cell of code", b, {f"{b}.ipynb": with_answer(make.solved(b), "N*K - p*(p+1)  # zeros", kind="code")}, ALL),
         Accident("the library inside functions", c, {f"{c}.ipynb": make.replaced(
