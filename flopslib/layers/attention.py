@@ -123,7 +123,7 @@ class ScaledDotProductAttention(Layer):
     1610612736
     """
 
-    inputs = (1, 3)
+    _takes = (1, 3)
 
     def __init__(self, num_heads: int, head_dim: int, causal: bool = False, cache: int = 0) -> None:
         self._set(

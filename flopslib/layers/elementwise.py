@@ -118,7 +118,7 @@ class GELU(_Activation):
 
 class _OfTwo(Layer):
     OPTIONS: ClassVar[Any]
-    inputs = (2,)
+    _takes = (2,)
 
     def output_shape(self, input_shape: Any) -> Shape:
         """Repeat both shapes to fit each other, as torch does."""

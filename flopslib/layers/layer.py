@@ -109,7 +109,7 @@ class Layer:
     """
 
     #: How many inputs it can take.
-    inputs: ClassVar[tuple[int, ...]] = (1,)
+    _takes: ClassVar[tuple[int, ...]] = (1,)
 
     _given: tuple[tuple[str, Any], ...] = ()
     #: The layers that this one keeps, in order; one that is kept twice is there twice.
@@ -344,12 +344,12 @@ def _pass_through(name: str, layer: Layer, *inputs: Shape) -> Shape:
 
 def _together(layer: Layer, inputs: tuple[Any, ...]) -> Any:
     """Return what a layer gets for its inputs: a shape, or several as one tuple."""
-    if len(inputs) not in layer.inputs and type(layer).inputs is not Layer.inputs:
-        wanted = " or ".join(map(str, layer.inputs))
+    if len(inputs) not in layer._takes and type(layer)._takes is not Layer._takes:
+        wanted = " or ".join(map(str, layer._takes))
         layer._refuse(f"needs {wanted} inputs, got {len(inputs)}: {', '.join(map(str, inputs))}")
     if len(inputs) == 1:
         return inputs[0]
-    if type(layer).inputs is Layer.inputs and type(layer).__module__.startswith("flopslib."):
+    if type(layer)._takes is Layer._takes and type(layer).__module__.startswith("flopslib."):
         layer._refuse(f"takes one input, got {len(inputs)}: {', '.join(map(str, inputs))}")
     return inputs
 
