@@ -32,6 +32,8 @@ FIRST = (
     "tests/book/test_exercises.py",
     "tests/book/",
 )
+#: Of what the problem sets are graded with, what takes long to import.
+ALSO_LOADED = ("otter",)
 OPEN = pytest.StashKey[ExitStack]()
 
 
@@ -40,7 +42,7 @@ def pytest_configure(config: pytest.Config) -> None:
     folder = Path(config.rootpath) / "_build"
     config.stash[OPEN] = ExitStack()
     if _runs_notebooks(config):
-        os.environ.update(config.stash[OPEN].enter_context(warm(folder)))
+        os.environ.update(config.stash[OPEN].enter_context(warm(folder, *ALSO_LOADED)))
     elif not _is_one_of_several(config):  # those have the environment of the first
         os.environ.update(environment(folder))
     if not any(BROWSER in argument for argument in config.args):

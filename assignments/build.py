@@ -12,7 +12,6 @@ import json
 import os
 import secrets
 import shutil
-import subprocess
 import sys
 import tempfile
 import zipfile
@@ -28,6 +27,7 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from assignments.otters import otter
 from assignments.questions import SETS
 from flopsbook.build.kernels import environment
 from flopsbook.build.notebooks import normalised
@@ -149,7 +149,7 @@ def build(
         stage, made = Path(temporary) / "stage", Path(temporary) / "made"
         stage.mkdir()
         _stage(stage, name, seed, packages, master or HERE / name / f"{name}.ipynb")
-        _run("otter", "assign", f"{name}.ipynb", "out", "--no-pdfs", "--no-run-tests", cwd=stage)
+        _otter("assign", f"{name}.ipynb", "out", "--no-pdfs", "--no-run-tests", cwd=stage)
         _student(made / "student", name, stage / "out" / "student", packages)
         _autograder(made / "autograder", name, stage / "out" / "autograder")
         if seed.is_public:
@@ -292,28 +292,24 @@ def grade(notebook: Path, archive: Path, work: Path) -> list[tuple[str, int, int
     """Let otter grade a notebook; return each question with its points and the most there are."""
     results = work / f"{notebook.stem}-results"
     results.mkdir()
-    _run(
-        "otter", "run", str(notebook), "-a", str(archive), "-o", str(results), "--no-logo", cwd=work
-    )
+    _otter("run", str(notebook), "-a", str(archive), "-o", str(results), "--no-logo", cwd=work)
     tests = json.loads((results / "results.json").read_text())["tests"]
     graded = [test for test in tests if "max_score" in test]
     return [(test["name"], test["score"], test["max_score"]) for test in graded]
 
 
-def _run(module: str, *arguments: str, cwd: Path, **more: str) -> None:
-    """Run a module of this environment, such as pip, without the user's own settings."""
-    command = [sys.executable, "-W", "ignore", "-m", module, *arguments]
+def _otter(*arguments: str, cwd: Path) -> None:
+    """Run a command of otter without the user's own settings."""
     variables = environment(cwd / ".jupyter") | {
         "JUPYTER_PREFER_ENV_PATH": "1",
         "PYTHONNOUSERSITE": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
     }
     variables.pop("PYTHONPATH", None)
-    done = subprocess.run(
-        command, cwd=cwd, env=variables | more, capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        raise SetError(f"{' '.join(command[4:])} failed:\n{done.stdout}{done.stderr}")
+    with tempfile.TemporaryDirectory() as folder:
+        said = Path(folder) / "said"
+        if otter(arguments, cwd, variables, said):
+            raise SetError(f"otter {' '.join(arguments)} failed:\n{said.read_text()}")
 
 
 def _shown(path: Path) -> Path:

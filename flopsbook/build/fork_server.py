@@ -1,8 +1,9 @@
 """A process that has imported what chapters need, and forks a kernel whenever one is asked for.
 
-    python fork_server.py SOCKET
+    python fork_server.py SOCKET [MODULE ...]
 
-It ends with its standard input. See :mod:`flopsbook.build.kernels`.
+It imports the modules that are named, too, and it ends with its standard input. See
+:mod:`flopsbook.build.kernels`.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ import signal
 import socket
 import sys
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 #: What takes long to import, and none of it our own.
@@ -29,12 +29,12 @@ PRELOADED = (
 )
 
 
-def main(path: str) -> None:
+def main(path: str, *more: str) -> None:
     """Wait for kernels to be asked for, until the standard input ends."""
     listening = socket.socket(socket.AF_UNIX)
     listening.bind(path)
     listening.listen(64)
-    for name in PRELOADED:
+    for name in (*PRELOADED, *more):
         importlib.import_module(name)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # whoever watches a kernel is not waited for
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -96,4 +96,4 @@ def become(asked: dict[str, Any], streams: list[int], client: socket.socket) -> 
 
 
 if __name__ == "__main__":
-    main(str(Path(sys.argv[1])))
+    main(*sys.argv[1:])

@@ -39,15 +39,18 @@ def environment(folder: Path) -> dict[str, str]:
 
 
 @contextmanager
-def warm(folder: Path) -> Iterator[dict[str, str]]:
-    """Yield an environment whose kernels start at once, for as long as it lasts."""
+def warm(folder: Path, *more: str) -> Iterator[dict[str, str]]:
+    """Yield an environment whose kernels start at once, for as long as it lasts.
+
+    Their process imports the modules that ``more`` names beside its own.
+    """
     variables = environment(folder)
     if sys.platform != "linux":  # elsewhere, a fork of a process with numerical libraries may crash
         yield variables
         return
     with tempfile.TemporaryDirectory(prefix="kernels-") as place:  # a socket's path must be short
         socket = Path(place, "socket")
-        command = [sys.executable, str(HERE / "fork_server.py"), str(socket)]
+        command = [sys.executable, str(HERE / "fork_server.py"), str(socket), *more]
         server = subprocess.Popen(command, env=variables, stdin=subprocess.PIPE)
         spec = Path(place, "kernels", "python3")
         spec.mkdir(parents=True)

@@ -24,6 +24,7 @@ from assignments import build, hidden, searching
 from assignments import question as question_module
 from assignments.grading import runner
 from assignments.grading.roster import Person
+from assignments.grading.worker import otters_tests
 from assignments.question import same
 from assignments.questions import SETS, load, networks
 from flopsbook.exercises.personal import (
@@ -38,7 +39,7 @@ from flopsbook.exercises.personal import (
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # what otter imports has some of its own
-    from otter.test_files import ExceptionTestFile
+    ExceptionTestFile = otters_tests()
 
 ROOT = Path(__file__).parents[2]
 SOLVER = "ada"  # whose numbers the masters solve
@@ -895,7 +896,7 @@ def test_the_public_seed_is_marked(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(build, "build_wheels", lambda folder: (folder, folder))
     monkeypatch.setattr(build, "_prove", lambda made, name, work: 25)
     monkeypatch.setattr(build, "_stage", lambda stage, *_: None)
-    monkeypatch.setattr(build, "_run", lambda *_, **__: None)
+    monkeypatch.setattr(build, "_otter", lambda *_, **__: None)
     monkeypatch.setattr(build, "_student", lambda folder, *_: folder.mkdir(parents=True))
     monkeypatch.setattr(build, "_autograder", lambda folder, *_: folder.mkdir())
     assert build.main(["layers", "--dist", str(tmp_path)]) == 0
