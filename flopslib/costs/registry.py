@@ -120,6 +120,10 @@ class CostFunction:
                         f"which may be None itself"
                     )
 
+    @functools.cached_property
+    def _signature(self) -> inspect.Signature:
+        return inspect.signature(self.function)
+
     def axes(self, name: str) -> int:
         """Return how many sizes an argument stands for: 1, or the axes of a kernel."""
         return self.kernel_axes if name == "kernel_size" else 1
@@ -167,7 +171,7 @@ class CostFunction:
         Raises:
             TypeError, ValueError: as the cost function does.
         """
-        signature = inspect.signature(self.function)
+        signature = self._signature
         try:
             bound = signature.bind(*args, **kwargs)
         except TypeError as error:

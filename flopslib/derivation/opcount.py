@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from flopslib.sizes.checks import shown, whole_number
-from flopslib.sizes.exact import is_array, plain, same, wrapped
+from flopslib.sizes.exact import is_array, is_expression, plain, same, wrapped
 
 __all__ = ["OTHER_KINDS", "OpCount"]
 
@@ -73,8 +73,7 @@ class OpCount:
             known = ", ".join(OTHER_KINDS)
             raise ValueError(f"other has the unknown kind {shown(unknown[0])}; known are {known}")
         counts = {k: _count(k, self.other[k]) for k in OTHER_KINDS if k in self.other}
-        occurring = {kind: n for kind, n in counts.items() if is_array(n) or n != 0}
-        object.__setattr__(self, "other", MappingProxyType(Counter(occurring)))
+        object.__setattr__(self, "other", _occurring(counts))
 
     @property
     def flops(self) -> Any:
@@ -102,11 +101,11 @@ class OpCount:
         if not isinstance(other, OpCount):
             return NotImplemented
         kinds = {**self.other, **other.other}
-        return OpCount(
-            multiplications=wrapped(self.multiplications) + wrapped(other.multiplications),
-            additions=wrapped(self.additions) + wrapped(other.additions),
-            macs=wrapped(self.macs) + wrapped(other.macs),
-            other={k: wrapped(self.other[k]) + wrapped(other.other[k]) for k in kinds},
+        return _derived(
+            wrapped(self.multiplications) + wrapped(other.multiplications),
+            wrapped(self.additions) + wrapped(other.additions),
+            wrapped(self.macs) + wrapped(other.macs),
+            {k: wrapped(self.other[k]) + wrapped(other.other[k]) for k in kinds},
         )
 
     __radd__ = __add__
@@ -116,11 +115,11 @@ class OpCount:
         if isinstance(times, OpCount):
             return NotImplemented
         times = wrapped(_count("the factor of an OpCount", times))
-        return OpCount(
-            multiplications=wrapped(self.multiplications) * times,
-            additions=wrapped(self.additions) * times,
-            macs=wrapped(self.macs) * times,
-            other={kind: wrapped(count) * times for kind, count in self.other.items()},
+        return _derived(
+            wrapped(self.multiplications) * times,
+            wrapped(self.additions) * times,
+            wrapped(self.macs) * times,
+            {kind: wrapped(count) * times for kind, count in self.other.items()},
         )
 
     __rmul__ = __mul__
@@ -150,6 +149,26 @@ def _count(name: str, value: Any) -> Any:
     if type(value) is int and value >= 0:  # nearly always, and so without a detour
         return value
     return plain(whole_number(name, value, minimum=0))
+
+
+def _occurring(counts: dict[str, Any]) -> Mapping[str, Any]:
+    occurring = {kind: n for kind, n in counts.items() if is_array(n) or n != 0}
+    return MappingProxyType(Counter(occurring)) if occurring else NOTHING_ELSE
+
+
+def _derived(multiplications: Any, additions: Any, macs: Any, other: dict[str, Any]) -> OpCount:
+    """Return a record of sums or products of counts that were checked when they came in."""
+    named = {"multiplications": multiplications, "additions": additions, "macs": macs}
+    counts = {name: _checked_again(name, count) for name, count in named.items()}
+    more = {k: _checked_again(k, other[k]) for k in OTHER_KINDS if k in other}
+    made = object.__new__(OpCount)
+    made.__dict__.update(counts, other=_occurring(more))
+    return made
+
+
+def _checked_again(name: str, value: Any) -> Any:
+    # SymPy takes long to tell the sign of a long sum, and has told it of every term
+    return value if is_expression(value) and not value.is_Integer else _count(name, value)
 
 
 def _restore(multiplications: Any, additions: Any, macs: Any, other: dict[str, Any]) -> OpCount:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import operator
 import sys
+from functools import lru_cache
 from typing import Any
 
 from flopslib.sizes.exact import (
@@ -95,17 +96,23 @@ def _integer(name: str, value: Any, minimum: int) -> int:
 
 
 def _expression(name: str, value: Any, minimum: int) -> Any:
-    import sympy
-
     if value.is_Integer:
         return _integer(name, int(value), minimum)
-    too_small = value.is_nonpositive if minimum else value.is_negative
-    impossible = value.has(sympy.Float, sympy.nan) or False in (value.is_integer, value.is_finite)
-    if too_small or impossible:
+    if not _may_be(value, minimum):
         raise ValueError(
             f"{name} must be {_wanted(minimum)}; the expression {shown(value)} cannot be one"
         )
     return value
+
+
+@lru_cache(maxsize=4096)  # the same letters come in again and again
+def _may_be(value: Any, minimum: int) -> bool:
+    """Whether an expression may stand for a whole number of at least ``minimum``."""
+    import sympy
+
+    too_small = value.is_nonpositive if minimum else value.is_negative
+    impossible = value.has(sympy.Float, sympy.nan) or False in (value.is_integer, value.is_finite)
+    return not (too_small or impossible)
 
 
 def _array(name: str, value: Any, minimum: int) -> Sweep:
