@@ -10,7 +10,6 @@ import inspect
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeAlias
 
 from flopslib.costs.compiling import KINDS, compiled
@@ -114,12 +113,19 @@ class Layer:
     _given: tuple[tuple[str, Any], ...] = ()
     #: The layers that this one keeps, in order; one that is kept twice is there twice.
     kept: tuple[Layer, ...] = ()
+    _is_foreign: ClassVar[bool] = False
+    _has_own_cost: ClassVar[bool] = False
+    _is_made_of_layers: ClassVar[bool] = False
 
     if TYPE_CHECKING:  # what _set keeps
 
         def __getattr__(self, name: str) -> Any: ...
 
     def __init_subclass__(cls) -> None:
+        # what somebody else has written is checked as it runs, and our own by the tests
+        cls._is_foreign = not cls.__module__.startswith("flopslib.")
+        cls._has_own_cost = cls.cost is not Layer.cost
+        cls._is_made_of_layers = cls.flow is not Layer.flow
         if "forward" in vars(cls):
             raise TypeError(
                 f"{cls.__name__} has a forward, which nothing here calls: say in flow(x, run) "
@@ -182,15 +188,22 @@ class Layer:
         """The shapes of what is learnt, by the names torch gives them."""
         return {}
 
-    @cached_property
+    @property
     def parameters(self) -> int:
         """How many numbers are learnt, here and in the layers that this one keeps."""
-        return self.own_parameters + sum(layer.parameters for layer in self.kept)
+        known: int | None = self.__dict__.get("_parameters")
+        if known is None:  # kept by hand: a cached_property locks, which takes longer than this
+            known = self.own_parameters
+            for layer in self.kept:
+                known += layer.parameters
+            self.__dict__["_parameters"] = known
+        return known
 
     @property
     def own_parameters(self) -> int:
         """How many numbers are learnt here, the layers inside apart."""
-        return sum(map(math.prod, self.weights.values()))
+        weights = self.weights
+        return sum(map(math.prod, weights.values())) if weights else 0
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """Return the shape of what comes out.
@@ -252,7 +265,7 @@ class Layer:
         return _with_input(derive(*sizes, **dict(options), **more), x)
 
     def _counts(self, x: Shape, y: Shape, training: bool = False) -> Counts:
-        if type(self).cost is not Layer.cost:
+        if self._has_own_cost:
             kinds = _operations(self, self.cost(x, y)).kinds()
             return tuple(kinds.get(kind, 0) for kind in KINDS)
         formula = self._training_formula(x, y) if training else self._formula(x, y)
@@ -263,7 +276,7 @@ class Layer:
 
     @classmethod
     def _flows(cls) -> bool:
-        return cls.flow is not Layer.flow
+        return cls._is_made_of_layers
 
     def _refuse(self, problem: str) -> NoReturn:
         raise ShapeError(self, problem)
@@ -390,8 +403,9 @@ class Node:
         self.output_shape = y
         self.own = own
         self.parts: list[tuple[str, Node]] = parts
-        columns = zip(own, *[part.total for _, part in parts], strict=True)
-        self.total: Counts = tuple(map(sum, columns)) if parts else own
+        self.total: Counts = own
+        if parts:
+            self.total = tuple(map(sum, zip(own, *[part.total for _, part in parts], strict=True)))
 
     def derivation(self) -> Derivation:
         """Return what the layer computes itself, the parts apart."""
@@ -416,7 +430,19 @@ def measured(layer: Layer, x: Shape, *, training: bool = False) -> Node:
 
 def _measured(layer: Layer, x: Shape, seen: Seen, training: bool) -> Node:
     parts: list[tuple[str, Node]] = []
-    foreign = not type(layer).__module__.startswith("flopslib.")  # the tests check the library's
+    if layer._is_made_of_layers:
+        y = layer.flow(x, _running(layer, parts, seen, training))
+    else:
+        y = layer.output_shape(x)
+    if layer._is_foreign:
+        _check_output(layer, y)
+        _check_own(layer)
+    return Node(layer, x, y, layer._counts(x, y, training), parts, training)
+
+
+def _running(layer: Layer, parts: list[tuple[str, Node]], seen: Seen, training: bool) -> Run:
+    """Return what a layer runs its parts with; it notes them."""
+    foreign = layer._is_foreign
 
     def run(name: str, part: Layer, *inputs: Shape) -> Shape:
         if foreign:
@@ -432,19 +458,28 @@ def _measured(layer: Layer, x: Shape, seen: Seen, training: bool) -> Node:
         parts.append((name, node))
         return node.output_shape
 
-    y = layer.flow(x, run) if layer._flows() else layer.output_shape(x)
-    if foreign:
-        for shape in y if y and all(isinstance(each, tuple) for each in y) else (y,):
-            _check_shape(f"the output of {layer!r}", shape)
-        _check_own(layer)
-    return Node(layer, x, y, layer._counts(x, y, training), parts, training)
+    return run
 
 
-def _check_shape(what: str, shape: Any) -> None:
+def _is_shape(shape: Any) -> bool:
+    if not isinstance(shape, tuple):
+        return False
+    for side in shape:  # noqa: SIM110 (a generator takes as long as all the rest)
+        if type(side) is not int or side < 1:
+            return False
+    return True
+
+
+def _refuse_shape(what: str, shape: Any) -> NoReturn:
     if not isinstance(shape, tuple) or any(type(side) is not int for side in shape):
         raise TypeError(f"{what} must be a tuple of integers, got {shown(shape)}")
-    if any(side < 1 for side in shape):
-        raise ValueError(f"{what} must be positive integers, got {shape}")
+    raise ValueError(f"{what} must be positive integers, got {shape}")
+
+
+def _check_output(layer: Layer, y: Any) -> None:
+    for shape in y if y and all(isinstance(each, tuple) for each in y) else (y,):
+        if not _is_shape(shape):
+            _refuse_shape(f"the output of {layer!r}", shape)
 
 
 def _check_run(
@@ -462,7 +497,8 @@ def _check_run(
     if not inputs:
         raise TypeError(f"{layer!r} runs {name!r} on nothing: give it a shape")
     for shape in inputs:
-        _check_shape(f"the shape that {layer!r} gives to {name!r}", shape)
+        if not _is_shape(shape):
+            _refuse_shape(f"the shape that {layer!r} gives to {name!r}", shape)
 
 
 def _check_own(layer: Layer) -> None:
@@ -475,4 +511,5 @@ def _check_own(layer: Layer) -> None:
     if not isinstance(weights, Mapping):
         raise TypeError(f"the weights of {layer!r} must be a property that gives a dict of shapes")
     for name, shape in weights.items():
-        _check_shape(f"the shape of {name!r} in {layer!r}", shape)
+        if not _is_shape(shape):
+            _refuse_shape(f"the shape of {name!r} in {layer!r}", shape)

@@ -14,8 +14,9 @@ from flopslib.layers.operations import by_channel, of_batch, rows
 
 
 def _learnt(shape: Shape, weight: bool, bias: bool = False) -> dict[str, Shape]:
-    named = {"weight": weight, "bias": bias}
-    return {name: shape for name, present in named.items() if present}
+    if weight and bias:
+        return {"weight": shape, "bias": shape}
+    return ({"weight": shape} if weight else {}) | ({"bias": shape} if bias else {})
 
 
 class BatchNorm2d(Layer):

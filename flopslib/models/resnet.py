@@ -8,6 +8,9 @@ residual networks", 2016.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
 
 from flopslib.layers import (
     AdaptiveAvgPool2d,
@@ -27,22 +30,31 @@ from flopslib.models.model_list import model
 RELU = ReLU()
 
 
-def _shortcut(c_in: int, c_out: int, stride: int) -> Layer | None:
+@dataclass(frozen=True)
+class Parts:
+    """What blocks are built from: layers that are alike are one value, which is counted once."""
+
+    conv: Callable[..., Layer] = field(default_factory=lambda: cache(Conv2d))
+    norm: Callable[..., Layer] = field(default_factory=lambda: cache(BatchNorm2d))
+
+
+def _shortcut(parts: Parts, c_in: int, c_out: int, stride: int) -> Layer | None:
     if stride == 1 and c_in == c_out:
         return None
-    return Sequential(Conv2d(c_in, c_out, 1, stride, bias=False), BatchNorm2d(c_out))
+    return Sequential(parts.conv(c_in, c_out, 1, stride, bias=False), parts.norm(c_out))
 
 
-def basic_block(c_in: int, width: int, stride: int = 1) -> Layer:
+def basic_block(c_in: int, width: int, stride: int = 1, *, parts: Parts | None = None) -> Layer:
     """Two 3×3 convolutions and a shortcut."""
+    parts = parts or Parts()
     body = Sequential(
-        conv1=Conv2d(c_in, width, 3, stride, padding=1, bias=False),
-        bn1=BatchNorm2d(width),
+        conv1=parts.conv(c_in, width, 3, stride, padding=1, bias=False),
+        bn1=parts.norm(width),
         relu=RELU,
-        conv2=Conv2d(width, width, 3, padding=1, bias=False),
-        bn2=BatchNorm2d(width),
+        conv2=parts.conv(width, width, 3, padding=1, bias=False),
+        bn2=parts.norm(width),
     )
-    return Residual(body, _shortcut(c_in, width, stride), then=RELU)
+    return Residual(body, _shortcut(parts, c_in, width, stride), then=RELU)
 
 
 def bottleneck(
@@ -53,21 +65,23 @@ def bottleneck(
     inner: int | None = None,
     groups: int = 1,
     stride_on: str = "3x3",
+    parts: Parts | None = None,
 ) -> Layer:
     """Narrow by a 1×1 convolution, look around by a 3×3, widen by a 1×1; and a shortcut."""
+    parts = parts or Parts()
     inner = width if inner is None else inner
     first, second = (stride, 1) if stride_on == "1x1" else (1, stride)
     body = Sequential(
-        conv1=Conv2d(c_in, inner, 1, first, bias=False),
-        bn1=BatchNorm2d(inner),
+        conv1=parts.conv(c_in, inner, 1, first, bias=False),
+        bn1=parts.norm(inner),
         relu1=RELU,
-        conv2=Conv2d(inner, inner, 3, second, padding=1, groups=groups, bias=False),
-        bn2=BatchNorm2d(inner),
+        conv2=parts.conv(inner, inner, 3, second, padding=1, groups=groups, bias=False),
+        bn2=parts.norm(inner),
         relu2=RELU,
-        conv3=Conv2d(inner, 4 * width, 1, bias=False),
-        bn3=BatchNorm2d(4 * width),
+        conv3=parts.conv(inner, 4 * width, 1, bias=False),
+        bn3=parts.norm(4 * width),
     )
-    return Residual(body, _shortcut(c_in, 4 * width, stride), then=RELU)
+    return Residual(body, _shortcut(parts, c_in, 4 * width, stride), then=RELU)
 
 
 Block = Callable[..., Layer]
@@ -79,10 +93,14 @@ def _stage(block: Block, c_in: int, width: int, c_out: int, depth: int, stride: 
 
 
 def _resnet(block: Block, widen: int, depths: tuple[int, ...], num_classes: int) -> Layer:
-    stages, c_in = {}, 64
+    stages, c_in, parts = {}, 64, Parts()
+
+    def alike(*sizes: int) -> Layer:
+        return block(*sizes, parts=parts)
+
     for at, depth in enumerate(depths):
         width = 64 * 2**at
-        stages[f"layer{at + 1}"] = _stage(block, c_in, width, widen * width, depth, min(at + 1, 2))
+        stages[f"layer{at + 1}"] = _stage(alike, c_in, width, widen * width, depth, min(at + 1, 2))
         c_in = widen * width
     return Sequential(
         conv1=Conv2d(3, 64, 7, stride=2, padding=3, bias=False),
@@ -104,9 +122,11 @@ def _of_bottlenecks(
     size("groups", groups)
     size("width_per_group", width_per_group)
 
-    def block(c_in: int, width: int, stride: int = 1) -> Layer:
+    def block(c_in: int, width: int, stride: int = 1, **more: Any) -> Layer:
         inner = width * width_per_group // 64 * groups
-        return bottleneck(c_in, width, stride, inner=inner, groups=groups, stride_on=stride_on)
+        return bottleneck(
+            c_in, width, stride, inner=inner, groups=groups, stride_on=stride_on, **more
+        )
 
     return _resnet(block, 4, depths, num_classes)
 

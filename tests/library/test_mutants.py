@@ -1254,8 +1254,14 @@ def test_a_llama_turns_its_queries_and_keys(name):
 
 def test_the_defaults_of_a_block():
     written = {
-        models.resnet.basic_block: {"stride": 1},
-        models.resnet.bottleneck: {"stride": 1, "inner": None, "groups": 1, "stride_on": "3x3"},
+        models.resnet.basic_block: {"stride": 1, "parts": None},
+        models.resnet.bottleneck: {
+            "stride": 1,
+            "inner": None,
+            "groups": 1,
+            "stride_on": "3x3",
+            "parts": None,
+        },
         models.mobilenet.inverted_residual: {"stride": 1},
         models.mobilenet.rounded: {"divisor": 8},
     }
@@ -1264,7 +1270,8 @@ def test_the_defaults_of_a_block():
         assert {p.name: p.default for p in parameters if p.default is not p.empty} == expected
         assert not [p for p in parameters if p.kind is p.POSITIONAL_ONLY]
     kinds = inspect.signature(models.resnet.bottleneck).parameters.values()
-    assert [p.name for p in kinds if p.kind is p.KEYWORD_ONLY] == ["inner", "groups", "stride_on"]
+    wanted = ["inner", "groups", "stride_on", "parts"]
+    assert [p.name for p in kinds if p.kind is p.KEYWORD_ONLY] == wanted
 
 
 # what is run besides flattening and dropping out, layer by layer, from the papers
