@@ -15,7 +15,7 @@ from functools import lru_cache
 
 from flopslib.derivation.steps import Step
 from flopslib.layers import Conv2d
-from flopslib.layers.layer import Layer, Shape
+from flopslib.layers.layer import Layer, Shape, several
 from flopslib.report.rows import Row
 
 ATTENTION = ("MultiheadAttention", "ScaledDotProductAttention")
@@ -47,8 +47,8 @@ class Rule:
 
 
 def numbers(row: Row) -> int:
-    """Return how many numbers go into a layer."""
-    return math.prod(row.input_shape)
+    """Return how many numbers go into a layer; of several inputs, into the largest."""
+    return max(map(math.prod, several(row.input_shape)))
 
 
 def outputs(row: Row) -> int:
@@ -58,7 +58,8 @@ def outputs(row: Row) -> int:
 
 def samples(row: Row) -> int:
     """Return the first axis of what goes in."""
-    return row.input_shape[0]
+    first: Shape = several(row.input_shape)[0]
+    return first[0]
 
 
 def learnt(row: Row, *names: str) -> int:

@@ -10,7 +10,7 @@ from flopslib.derivation import primitives
 from flopslib.derivation.derivation import Derivation
 from flopslib.layers.arguments import divides, flag, per_axis, size, untouched
 from flopslib.layers.dense import Linear
-from flopslib.layers.layer import Formula, Layer, Run, Shape
+from flopslib.layers.layer import Formula, Layer, Run, Shape, several
 from flopslib.layers.operations import each
 from flopslib.layers.values import view
 
@@ -135,7 +135,7 @@ class ScaledDotProductAttention(Layer):
 
     def output_shape(self, input_shape: Any) -> Shape:
         """Leave the shape of the queries as it is."""
-        queries, *seen = _each_input(input_shape)
+        queries, *seen = several(input_shape)
         self._check_rank(queries, {3: "(N, L, E)"})
         self._check_size(queries, -1, self.num_heads * self.head_dim, "features")
         for name, shape in zip(("keys", "values"), seen, strict=False):
@@ -143,7 +143,7 @@ class ScaledDotProductAttention(Layer):
             whole = heads and shape[-1] == heads * self.head_dim and self.num_heads % heads == 0
             if not whole or shape[:2] != queries[:2] or shape != seen[0]:
                 self._refuse(f"needs {name} of the queries' positions in whole heads, got {shape}")
-        return queries
+        return tuple(queries)
 
     def axes(self, input_shape: Any) -> str:
         """Say which axis is taken for the positions, and what a position sees."""
@@ -155,11 +155,6 @@ class ScaledDotProductAttention(Layer):
         batch, length, _ = y
         sizes = (batch, length, length + self.cache, self.num_heads, self.head_dim)
         return _scaled, sizes, (("causal", self.causal),)
-
-
-def _each_input(x: Any) -> tuple[Shape, ...]:
-    """Return the shapes of several inputs, or of the one there is."""
-    return x if x and isinstance(x[0], tuple) else (x,)
 
 
 class RotaryEmbedding(Layer):

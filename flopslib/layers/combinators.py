@@ -7,7 +7,7 @@ from typing import Any, ClassVar, TypeAlias
 
 from flopslib.derivation.derivation import Derivation
 from flopslib.layers.arguments import axis
-from flopslib.layers.elementwise import Product, Sum
+from flopslib.layers.elementwise import Product, Sum, joint
 from flopslib.layers.layer import Counts, Layer, Run, Shape, measured
 from flopslib.layers.values import view
 
@@ -178,6 +178,8 @@ class _Joined(_Collection):
             self._refuse("needs two or more layers")
         for at, shape in enumerate(others, start=1):
             name = self.NAME if at == 1 else f"{self.NAME}{at}"
+            if joint(first, shape) is None:
+                self._refuse(f"joins results that do not broadcast together: {first} and {shape}")
             first = run(name, self.ROW, first, shape)
         return first
 

@@ -123,11 +123,8 @@ class _OfTwo(Layer):
     def output_shape(self, input_shape: Any) -> Shape:
         """Repeat both shapes to fit each other, as torch does."""
         left, right = self._two(input_shape)
-        if left == right:
-            return tuple(left)
-        sides = zip(*_of_one_rank(left, right), strict=True)
-        joined = tuple(max(pair) if 1 in pair or pair[0] == pair[1] else 0 for pair in sides)
-        if 0 in joined:
+        joined = joint(left, right)
+        if joined is None:
             self._refuse(f"needs shapes that fit each other, got {left} and {right}")
         return joined
 
@@ -143,6 +140,19 @@ class _OfTwo(Layer):
         if left == right:
             return each, y, self.OPTIONS
         return broadcast, (*chain(*_of_one_rank(left, right)), *y), self.OPTIONS
+
+
+def joint(left: Shape, right: Shape) -> Shape | None:
+    """Return the shape of two that are repeated to fit each other; None: they do not.
+
+    >>> joint((2, 3, 1), (5,)), joint((2,), (3,))
+    ((2, 3, 5), None)
+    """
+    if left == right:
+        return tuple(left)
+    sides = zip(*_of_one_rank(left, right), strict=True)
+    joined = tuple(max(pair) if 1 in pair or pair[0] == pair[1] else 0 for pair in sides)
+    return None if 0 in joined else joined
 
 
 def _of_one_rank(left: Shape, right: Shape) -> tuple[Shape, Shape]:

@@ -21,8 +21,6 @@ from flopslib.layers.arguments import size
 from flopslib.sizes.checks import shown
 
 Shape: TypeAlias = tuple[int, ...]
-#: What a layer gets or gives: a shape, or several as one tuple.
-Shapes: TypeAlias = Any
 Counts: TypeAlias = tuple[int, ...]
 #: A function from sizes to a derivation, the sizes, and its fixed options.
 Formula: TypeAlias = tuple[Callable[..., Derivation], tuple[int, ...], tuple[tuple[str, Any], ...]]
@@ -31,6 +29,15 @@ Run: TypeAlias = Callable[..., Shape]
 
 FREE = Derivation(())
 NO_COUNTS: Counts = (0,) * len(KINDS)
+
+
+def several(shapes: Any) -> tuple[Any, ...]:
+    """Return the shapes of several inputs or outputs, or of the one there is.
+
+    >>> several((2, 3)), several(((2, 3), (4,)))
+    (((2, 3),), ((2, 3), (4,)))
+    """
+    return shapes if shapes and isinstance(shapes[0], tuple) else (shapes,)
 
 
 class ShapeError(ValueError):
@@ -477,7 +484,7 @@ def _refuse_shape(what: str, shape: Any) -> NoReturn:
 
 
 def _check_output(layer: Layer, y: Any) -> None:
-    for shape in y if y and all(isinstance(each, tuple) for each in y) else (y,):
+    for shape in several(y):
         if not _is_shape(shape):
             _refuse_shape(f"the output of {layer!r}", shape)
 

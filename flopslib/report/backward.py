@@ -20,7 +20,7 @@ from flopslib.derivation.derivation import Derivation
 from flopslib.derivation.operands import Operand, external
 from flopslib.derivation.steps import Step
 from flopslib.layers.combinators import Shared
-from flopslib.layers.layer import NO_COUNTS, Counts, Layer, Node, Shape, joined, measured
+from flopslib.layers.layer import NO_COUNTS, Counts, Layer, Node, Shape, joined, measured, several
 from flopslib.layers.values import Value
 from flopslib.sizes.checks import flag, shown
 
@@ -93,15 +93,6 @@ def backward_root(
     found, y = tracing.run(root, inputs, owned=True)
     tracing.add_up(found, several(y))
     return found
-
-
-def several(x: Any) -> tuple[Any, ...]:
-    """Return the shapes of several inputs or outputs, or of the one there is.
-
-    >>> several((2, 3)), several(((2, 3), (4,)))
-    (((2, 3),), ((2, 3), (4,)))
-    """
-    return x if x and isinstance(x[0], tuple) else (x,)
 
 
 class _Found(NamedTuple):
