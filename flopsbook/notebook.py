@@ -37,5 +37,5 @@ def _formatter(kind: str) -> Any:
 def _readable(value: int, printer: Any, _is_cycle: bool) -> None:
     # IPython asks here for bools and enumerations, too, and for what stands in a container: there
     # a comma would look like the next entry of a shape
-    alone = type(value) is int and len(printer.stack) == 1
+    alone = type(value).__repr__ is int.__repr__ and len(printer.stack) == 1
     printer.text(f"{value:,}" if alone else repr(value))

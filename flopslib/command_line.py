@@ -295,7 +295,8 @@ def _from_file(file: str, name: str, options: Mapping[str, Any]) -> Layer:
         ]
         raise ValueError(f"{file} has no {name!r}; it has {', '.join(models) or 'nothing'}")
     found = made[name]
-    model = _theirs(file, lambda: found(**options)) if callable(found) else found
+    is_built = isinstance(found, Layer) or not callable(found)
+    model = found if is_built else _theirs(file, lambda: found(**options))
     if not isinstance(model, Layer):
         raise TypeError(f"{file}:{name} must give a layer of flopslib, got {type(model).__name__}")
     return model

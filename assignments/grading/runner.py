@@ -472,7 +472,9 @@ def root(module):
 
 
 def is_foreign_integer(kind):
-    """Whether a type is NumPy's or SymPy's own integer, which is as good as an int."""
+    """Whether a type is an integer of NumPy, SymPy or the library, which is as good as an int."""
+    if kind.__module__ == "flopslib.layers.habits":
+        return issubclass(kind, int)
     numpy, sympy = sys.modules.get("numpy"), sys.modules.get("sympy")
     if numpy is not None and kind.__module__ == "numpy":
         return issubclass(kind, numpy.integer)

@@ -237,11 +237,12 @@ def is_whole(found: object) -> bool:
 
 
 def as_python(found: object) -> object:
-    """Return an answer with the whole numbers of NumPy and SymPy as Python's own.
+    """Return an answer with the whole numbers of NumPy, SymPy and the library as Python's own.
 
     >>> import numpy as np
-    >>> as_python([np.int64(3), [4], "x", 1.5])
-    [3, [4], 'x', 1.5]
+    >>> from flopslib.layers import Linear
+    >>> as_python([np.int64(3), [4], "x", 1.5]), type(as_python(Linear(3, 2).parameters))
+    ([3, [4], 'x', 1.5], <class 'int'>)
     """
     if type(found) is list:
         return [as_python(item) for item in found]
@@ -249,6 +250,8 @@ def as_python(found: object) -> object:
 
 
 def _is_foreign_whole(kind: type) -> bool:
+    if kind.__module__ == "flopslib.layers.habits":  # the parameters of a layer
+        return issubclass(kind, int)
     numpy, sympy = sys.modules.get("numpy"), sys.modules.get("sympy")
     if numpy is not None and kind.__module__ == "numpy":
         return issubclass(kind, numpy.integer)

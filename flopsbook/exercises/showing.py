@@ -132,6 +132,6 @@ def not_a_number(answer: object, wanted: str) -> str:
             return f"That is a truth value, not a number; please give {wanted}."
     if exactly(answer, _HOLD):
         return f"That is {shown(answer)}; please give {wanted}."
-    if callable(answer):
+    if callable(answer) and not isinstance(answer, int):
         return f"That is a function (or a class); call it, and give {wanted}."
     return f"That is {_of_type(answer)}; please give {wanted}."

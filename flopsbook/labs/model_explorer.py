@@ -49,7 +49,7 @@ class Parts:
         return self.seen[id(node)][0]
 
     def _number(self, node: Node) -> int:
-        inside = [(name, self.number(part)) for name, part in named_parts(node)]
+        inside = [(name, self.number(part)) for name, part, _ in named_parts(node)]
         runs = []
         for part, alike in groupby(inside, key=lambda entry: entry[1]):
             names = [name for name, _ in alike]

@@ -6,6 +6,10 @@
 118013952
 """
 
+import importlib.util
+import sys
+from typing import Any
+
 from flopslib.layers.attention import (
     MultiheadAttention,
     RelativePositionBias,
@@ -46,6 +50,7 @@ from flopslib.layers.elementwise import (
     Sum,
     Tanh,
 )
+from flopslib.layers.habits import missing
 from flopslib.layers.layer import Layer, ShapeError
 from flopslib.layers.normalization import (
     BatchNorm1d,
@@ -134,3 +139,10 @@ __all__ = [
     "ZeroPad2d",
     "view",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Name what is near a layer that there is not."""
+    if name.startswith("_") or importlib.util.find_spec(f"{__name__}.{name}"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    raise missing(__name__, name, __all__, sys._getframe(1).f_code.co_filename)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import operator
 from typing import Any
 
-from flopslib.sizes.checks import TUPLES, flag, shown
+from flopslib.sizes.checks import TUPLES, shown
+from flopslib.sizes.checks import flag as true_or_false
 
 __all__ = ["axes", "axis", "divides", "flag", "per_axis", "size", "untouched"]
 
@@ -43,6 +44,18 @@ def _whole(name: str, value: Any, minimum: int) -> int:
         raise TypeError(
             f"{name} must be {_wanted(minimum)}, got {shown(value)} of type {type(value).__name__}"
         ) from None
+
+
+def flag(name: str, value: Any) -> bool:
+    """Return a bool. No bias may be written as None, too, as torch lets one.
+
+    Raises:
+        TypeError: neither True nor False.
+
+    >>> flag("bias", None), flag("bias", True)
+    (False, True)
+    """
+    return true_or_false(name, False if value is None and name.endswith("bias") else value)
 
 
 def per_axis(name: str, value: Any, axes: int, minimum: int = 1) -> tuple[int, ...]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from typing import Any, ClassVar, TypeAlias
 
 from flopslib.derivation.derivation import Derivation
 from flopslib.layers.arguments import axis
 from flopslib.layers.elementwise import Product, Sum, joint
+from flopslib.layers.habits import no_layer
 from flopslib.layers.layer import Counts, Layer, Run, Shape, measured
 from flopslib.layers.values import view
 
@@ -30,10 +32,7 @@ def _named(layers: tuple[Any, ...], by_name: Mapping[str, Any]) -> Named:
 
 def _check_layer(name: str, layer: Any) -> None:
     if not isinstance(layer, Layer):
-        hint = f"; call it: {layer.__name__}(…)" if isinstance(layer, type) else ""
-        if isinstance(layer, list | tuple):
-            hint = "; unpack it with a star: Sequential(*layers)"
-        raise TypeError(f"{name} must be a layer of flopslib, got {layer!r}{hint}")
+        raise TypeError(no_layer(name, layer))
 
 
 class _Collection(Layer):
@@ -53,11 +52,15 @@ class _Collection(Layer):
         """Go through the layers in order."""
         return (layer for _, layer in self.children)
 
-    def __getitem__(self, key: int | str) -> Layer:
-        """Return a layer by its number or its name."""
+    @cached_property
+    def _by_key(self) -> dict[int | str, Layer]:
         by_name: dict[int | str, Layer] = dict(self.children)
         by_number = dict(zip(range(-len(self), len(self)), 2 * list(by_name.values()), strict=True))
-        found = (by_number | by_name).get(key)
+        return by_number | by_name
+
+    def __getitem__(self, key: int | str) -> Layer:
+        """Return a layer by its number or its name."""
+        found = self._by_key.get(key)
         if found is None:
             known = ", ".join(name for name, _ in self.children)
             raise KeyError(f"no layer {key!r} here; there are {known}")
@@ -123,7 +126,7 @@ class Residual(Layer):
         """Run both, compare what comes out, and add."""
         y = run("" if isinstance(self.body, Sequential) else "body", self.body, x)
         around = x if self.shortcut is None else run("shortcut", self.shortcut, x)
-        if around != y:
+        if joint(y, around) is None:
             self._refuse(f"adds shapes that differ: {y} from its body, {around} around it")
         y = run("sum", SUM, y, around)
         return y if self.then is None else run("then", self.then, y)

@@ -18,6 +18,7 @@ from flopslib.derivation.opcount import OpCount
 from flopslib.derivation.operands import Operand
 from flopslib.derivation.steps import Step
 from flopslib.layers.arguments import size
+from flopslib.layers.habits import LayerType, ParameterCount, check_methods, no_layer
 from flopslib.sizes.checks import shown
 
 Shape: TypeAlias = tuple[int, ...]
@@ -68,7 +69,7 @@ def joined(*names: str) -> str:
     return ".".join(name for name in names if name)
 
 
-class Layer:
+class Layer(metaclass=LayerType):
     """The description of a layer: an immutable value, equal to any that is built alike.
 
     A layer of your own keeps its arguments with one call of ``_set``, and says which
@@ -133,11 +134,14 @@ class Layer:
         cls._is_foreign = not cls.__module__.startswith("flopslib.")
         cls._has_own_cost = cls.cost is not Layer.cost
         cls._is_made_of_layers = cls.flow is not Layer.flow
-        if "forward" in vars(cls):
-            raise TypeError(
-                f"{cls.__name__} has a forward, which nothing here calls: say in flow(x, run) "
-                f"what runs, or in output_shape and cost what the layer does"
-            )
+        check_methods(cls)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """Refuse: a layer is not executed."""
+        raise TypeError(
+            f"{self!r} is a description, and is not called: count(layer, shape) counts it, "
+            f"and in a flow run(name, layer, x) runs it"
+        )
 
     def _set(self, **values: Any) -> None:
         """Keep the arguments of ``__init__``, under their names; lists become tuples.
@@ -203,7 +207,7 @@ class Layer:
             known = self.own_parameters
             for layer in self.kept:
                 known += layer.parameters
-            self.__dict__["_parameters"] = known
+            known = self.__dict__["_parameters"] = ParameterCount(known)
         return known
 
     @property
@@ -449,11 +453,11 @@ def _measured(layer: Layer, x: Shape, seen: Seen, training: bool) -> Node:
 
 def _running(layer: Layer, parts: list[tuple[str, Node]], seen: Seen, training: bool) -> Run:
     """Return what a layer runs its parts with; it notes them."""
-    foreign = layer._is_foreign
+    check = _Runs(layer) if layer._is_foreign else None
 
     def run(name: str, part: Layer, *inputs: Shape) -> Shape:
-        if foreign:
-            _check_run(layer, parts, name, part, inputs)
+        if check is not None:
+            check(name, part, inputs)
         try:
             shape = inputs[0] if len(inputs) == 1 else _together(part, inputs)
             key = (id(part), shape)  # a node keeps its layer, so no other one can get its id
@@ -465,6 +469,7 @@ def _running(layer: Layer, parts: list[tuple[str, Node]], seen: Seen, training: 
         parts.append((name, node))
         return node.output_shape
 
+    run.__qualname__ = "run"  # as Python calls it where the arguments are wrong
     return run
 
 
@@ -489,30 +494,41 @@ def _check_output(layer: Layer, y: Any) -> None:
             _refuse_shape(f"the output of {layer!r}", shape)
 
 
-def _check_run(
-    layer: Layer, parts: list[tuple[str, Node]], name: Any, part: Any, inputs: tuple[Any, ...]
-) -> None:
-    """Check what a container of somebody else's hands to ``run``."""
-    if not isinstance(name, str) or "." in name:
-        raise TypeError(f"{layer!r} needs a name without a dot for what it runs, got {name!r}")
-    if any(name == other for other, _ in parts):
-        raise ValueError(f"{layer!r} runs two layers under the name {name!r}: each needs its own")
-    if not isinstance(part, Layer):
-        raise TypeError(f"{layer!r} runs {name!r}, which must be a layer, got {shown(part)}")
-    if part.parameters and all(part is not kept for kept in layer.kept):
-        raise TypeError(f"{layer!r} runs {name} without keeping it: give it to _set")
-    if not inputs:
-        raise TypeError(f"{layer!r} runs {name!r} on nothing: give it a shape")
-    for shape in inputs:
-        if not _is_shape(shape):
-            _refuse_shape(f"the shape that {layer!r} gives to {name!r}", shape)
+class _Runs:
+    """Checks what a container of somebody else's hands to ``run``."""
+
+    def __init__(self, layer: Layer) -> None:
+        """Begin with no name used."""
+        self.layer = layer
+        self.names: set[str] = set()
+        self.kept = set(map(id, layer.kept))
+
+    def __call__(self, name: Any, part: Any, inputs: tuple[Any, ...]) -> None:
+        layer = self.layer
+        if not isinstance(name, str) or "." in name:
+            raise TypeError(f"{layer!r} needs a name without a dot for what it runs, got {name!r}")
+        if name in self.names:
+            raise ValueError(
+                f"{layer!r} runs two layers under the name {name!r}: each needs its own"
+            )
+        self.names.add(name)
+        if not isinstance(part, Layer):
+            raise TypeError(f"{layer!r} runs " + no_layer(f"{name!r}, which", part))
+        if id(part) not in self.kept and part.parameters:
+            raise TypeError(f"{layer!r} runs {name} without keeping it: give it to _set")
+        if not inputs:
+            raise TypeError(f"{layer!r} runs {name!r} on nothing: give it a shape")
+        for shape in inputs:
+            if not _is_shape(shape):
+                _refuse_shape(f"the shape that {layer!r} gives to {name!r}", shape)
 
 
 def _check_own(layer: Layer) -> None:
     """Check what a layer of somebody else's says of itself."""
     cls = type(layer)
-    silent = cls.output_shape is Layer.output_shape and cls.cost is Layer.cost
-    if layer.kept and silent and not layer._flows() and cls._formula is Layer._formula:
+    costs = layer._has_own_cost or cls._formula is not Layer._formula
+    silent = not (costs or layer._is_made_of_layers)
+    if layer.kept and silent and cls.output_shape is Layer.output_shape:
         raise TypeError(f"{layer!r} keeps layers and runs none: define flow(x, run)")
     weights = layer.weights
     if not isinstance(weights, Mapping):
@@ -520,3 +536,8 @@ def _check_own(layer: Layer) -> None:
     for name, shape in weights.items():
         if not _is_shape(shape):
             _refuse_shape(f"the shape of {name!r} in {layer!r}", shape)
+    if weights and silent:
+        raise TypeError(
+            f"{layer!r} has weights and no cost: return from cost(input_shape, output_shape) what "
+            f"it computes, and Derivation(()) if that is nothing"
+        )

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from flopslib.derivation.primitives import average_pool
-from flopslib.layers.arguments import axes, axis, size
+from flopslib.layers.arguments import axes, axis, flag, size
 from flopslib.layers.layer import Layer, Shape
 from flopslib.layers.operations import rows
 
@@ -90,8 +90,9 @@ class ChannelShuffle(_Moves):
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """Leave the shape as it is."""
-        at = self._place(input_shape, 1)
-        if input_shape[at] % self.groups:
+        if len(input_shape) < 3:
+            self._refuse(f"needs an input of shape (N, C, L) or (N, C, H, W) …, got {input_shape}")
+        if input_shape[1] % self.groups:
             self._refuse(f"needs channels in {self.groups} equal groups, got {input_shape}")
         return input_shape
 
@@ -140,14 +141,17 @@ class Select(_Moves):
 
 
 class Mean(_Moves):
-    """Average over axes, which are dropped, as x.mean(dim) does.
+    """Average over axes, which are dropped or kept at 1, as x.mean(dim, keepdim) does.
 
     >>> Mean((2, 3)).output_shape((1, 1280, 7, 7))
     (1, 1280)
+    >>> Mean(1, keepdim=True).output_shape((1, 50, 768))
+    (1, 1, 768)
     """
 
-    def __init__(self, dim: int | tuple[int, ...]) -> None:
-        self._set(dim=axes("dim", dim if isinstance(dim, (tuple, list)) else (dim,)))
+    def __init__(self, dim: int | tuple[int, ...], keepdim: bool = False) -> None:
+        dims = axes("dim", dim if isinstance(dim, (tuple, list)) else (dim,))
+        self._set(dim=dims, keepdim=flag("keepdim", keepdim))
         if not self.dim:
             raise ValueError("dim must name at least one dimension, got ()")
 
@@ -156,6 +160,8 @@ class Mean(_Moves):
         dropped = {self._place(input_shape, dim) for dim in self.dim}
         if len(dropped) < len(self.dim):
             self._refuse(f"names a dimension of {input_shape} twice")
+        if self.keepdim:
+            return tuple(1 if at in dropped else side for at, side in enumerate(input_shape))
         return tuple(side for at, side in enumerate(input_shape) if at not in dropped)
 
     def _formula(self, x: Shape, y: Shape) -> Any:
@@ -166,12 +172,16 @@ class Mean(_Moves):
 class Pad(_Moves):
     """Add zeros around the last axes, as torch.nn.functional.pad: (left, right, top, bottom, …).
 
+    A negative number takes away as many numbers.
+
     >>> Pad((0, 1, 0, 1)).output_shape((1, 32, 112, 112))
     (1, 32, 113, 113)
+    >>> Pad((-1, -1)).output_shape((1, 32, 112))
+    (1, 32, 110)
     """
 
     def __init__(self, pad: tuple[int, ...]) -> None:
-        ends = tuple(size(f"pad[{at}]", end, 0) for at, end in enumerate(axes("pad", pad)))
+        ends = axes("pad", pad)
         if len(ends) % 2:
             raise ValueError(f"pad must have two numbers for each axis, got {ends}")
         self._set(pad=ends)
@@ -182,7 +192,10 @@ class Pad(_Moves):
         for back, (before, after) in enumerate(
             zip(self.pad[::2], self.pad[1::2], strict=True), start=1
         ):
-            sides[self._place(input_shape, -back)] += before + after
+            at = self._place(input_shape, -back)
+            sides[at] += before + after
+            if sides[at] < 1 or min(before, after) < -input_shape[at]:
+                self._refuse(f"leaves nothing of dimension {at} of {input_shape}")
         return tuple(sides)
 
 
@@ -197,7 +210,7 @@ class ZeroPad2d(Pad):
         ends = padding if isinstance(padding, (tuple, list)) else (padding,) * 4
         if len(ends) != 4:
             raise TypeError(f"padding must be one integer or four of them, got {padding!r}")
-        checked = tuple(size(f"padding[{at}]", end, 0) for at, end in enumerate(ends))
+        checked = axes("padding", ends)
         self._set(padding=checked, pad=checked)
 
 

@@ -29,13 +29,24 @@ Loop = Callable[[Any, Any, Weights], Array]
 _LOOPS: dict[type[Layer], Loop] = {}
 
 
-def run_layers(model: Layer, input_shape: Shape) -> dict[str, OpCount]:
+def run_layers(
+    model: Layer, input_shape: Shape, *, loops: Mapping[type[Layer], Loop | None] | None = None
+) -> dict[str, OpCount]:
     """Run every layer of a network on counting numbers; return a tally for each path.
 
-    Use small sizes: every single operation is executed.
+    Use small sizes: every single operation is executed. A layer of your own is executed by
+    its method ``loop(x, weights)``, or by what is handed in. What says that it costs nothing
+    needs no loop.
+
+    Args:
+        model: a layer, such as ``flopslib.models.resnet18()``.
+        input_shape: the shape of the input, the batch included.
+        loops: for a class of layers, a function of the layer, its input and its weights,
+            which returns the output; arrays are those of :mod:`flopslib.loops.arrays`, and
+            weights go by name. None: such layers are not executed, and have no tally.
 
     Raises:
-        ValueError: a shape that does not fit.
+        ValueError: a shape that does not fit, two layers under one path.
         TypeError: a layer without a naive loop.
 
     >>> from flopslib import count
@@ -47,33 +58,65 @@ def run_layers(model: Layer, input_shape: Shape) -> dict[str, OpCount]:
     >>> all(row.operations == tallies[row.path] for row in count(tiny, (1, 1, 2, 2)).rows)
     True
     """
-    tallies: dict[str, OpCount] = {}
+    run = _Run(loops or {})
+    run.at("", model, tuple(input_shape))
+    return run.tallies
 
-    def run_at(path: str, layer: Layer, *shapes: Shape) -> Shape:
+
+class _Run:
+    """A network that is executed: the tally of every path, and the loops of the reader."""
+
+    def __init__(self, loops: Mapping[type[Layer], Loop | None]) -> None:
+        self.loops = loops
+        self.tallies: dict[str, OpCount] = {}
+
+    def at(self, path: str, layer: Layer, *shapes: Shape, shared: Tally | None = None) -> Shape:
+        """Run a layer, and what is inside; ``shared``: the tally of the layer around it."""
         shape: Any = shapes[0] if len(shapes) == 1 else shapes
-        if layer._flows():
-            return layer.flow(shape, lambda name, part, *x: run_at(joined(path, name), part, *x))
-        if (path or type(layer).__name__) in tallies:
-            raise ValueError(f"two layers have the path {path!r}: each needs its own")
-        tally = Tally()
-        y = _executed(layer.layer if isinstance(layer, kinds.Shared) else layer, shape, tally)
-        tallies[path or type(layer).__name__] = tally.record()
+        if self.loops.get(type(layer), layer) is None:
+            return layer.output_shape(shape)
+        tally = Tally() if shared is None else shared
+        is_shared, own = isinstance(layer, kinds.Shared), True
+        if is_shared:
+            y = self.at(path, layer.layer, *shapes, shared=tally)
+        elif layer._flows():
+            y = layer.flow(
+                shape,
+                lambda name, part, *x: self.at(joined(path, name), part, *x, shared=shared),
+            )
+            own = any(layer._counts(shape, y))  # what it does besides
+        if own and not is_shared:
+            y = self._executed(layer, shape, tally)
+        if own and shared is None:
+            self._done(path, tally)
         return y
 
-    run_at("", model, tuple(input_shape))
-    return tallies
+    def _done(self, path: str, tally: Tally) -> None:
+        if path in self.tallies:
+            raise ValueError(f"two layers have the path {path!r}: each needs its own")
+        self.tallies[path] = tally.record()
 
+    def _executed(self, layer: Layer, shape: Any, tally: Tally) -> Shape:
+        y = layer.output_shape(shape)  # refuse what does not fit before a loop stumbles over it
+        loop = self._loop(layer, shape, y)
+        if loop is None:
+            return y
+        weights = {name: _numbers(sides, tally) for name, sides in layer.weights.items()}
+        several = isinstance(shape[0], tuple) if shape else False
+        given: Any = tuple(_numbers(s, tally) for s in shape) if several else _numbers(shape, tally)
+        return arrays.array(loop(layer, given, weights)).shape
 
-def _executed(layer: Layer, shape: Any, tally: Tally) -> Shape:
-    loop = _LOOPS.get(type(layer))
-    if loop is None:
-        raise TypeError(f"{layer!r} has no naive loop")
-    layer.output_shape(shape)  # refuse what does not fit before a loop stumbles over it
-    weights = {name: _numbers(sides, tally) for name, sides in layer.weights.items()}
-    several = isinstance(shape[0], tuple) if shape else False
-    given: Any = tuple(_numbers(s, tally) for s in shape) if several else _numbers(shape, tally)
-    found = loop(layer, given, weights)
-    return tuple(int(side) for side in found.shape)
+    def _loop(self, layer: Layer, x: Shape, y: Shape) -> Loop | None:
+        kind = type(layer)
+        if kind in self.loops:
+            return self.loops[kind]
+        loop = getattr(kind, "loop", None) or _LOOPS.get(kind)
+        if loop is None and any(layer._counts(x, y)):
+            raise TypeError(
+                f"{layer!r} has no naive loop: give {kind.__name__} a method loop(x, weights), "
+                f"or hand in loops={{{kind.__name__}: …}}"
+            )
+        return loop
 
 
 def _numbers(shape: Shape, tally: Tally) -> Array:
@@ -399,7 +442,7 @@ def _mean(layer: kinds.Mean, x: Array, weights: Weights) -> Array:
     y = arrays.empty(rows.shape[:-1])
     for place in arrays.ndindex(*y.shape):
         y[place] = primitives.average_pool(list(rows[place]))
-    return y
+    return y.reshape(layer.output_shape(x.shape))
 
 
 # --- moves -------------------------------------------------------------------
@@ -442,8 +485,12 @@ def _select(layer: kinds.Select, x: Array, weights: Weights) -> Array:
 
 @_loop(kinds.Pad, kinds.ZeroPad2d)
 def _pad(layer: kinds.Pad, x: Array, weights: Weights) -> Array:
-    ends = list(zip(layer.pad[::2], layer.pad[1::2], strict=True))[::-1]
-    return arrays.pad(x, [(0, 0)] * (x.ndim - len(ends)) + ends)
+    ends = [(0, 0)] * (x.ndim - len(layer.pad) // 2)
+    ends += list(zip(layer.pad[::2], layer.pad[1::2], strict=True))[::-1]
+    padded = arrays.pad(x, [(max(before, 0), max(after, 0)) for before, after in ends])
+    sides = zip(ends, padded.shape, strict=True)
+    kept: Array = padded[tuple(slice(max(-b, 0), side - max(-a, 0)) for (b, a), side in sides)]
+    return kept
 
 
 @_loop(kinds.ClassToken)

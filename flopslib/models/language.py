@@ -67,9 +67,10 @@ def prompt(
 
 
 def _builder(build: Any) -> Builder:
-    if callable(build):
+    is_built = isinstance(build, Layer)
+    if callable(build) and not is_built:
         return _of_language(build)
-    hint = ", the function without a call" if isinstance(build, Layer) else ""
+    hint = ", the function without a call" if is_built else ""
     raise TypeError(
         f"build must be a builder such as flopslib.models.llama_7b{hint}, got {shown(build)}"
     )

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from flopslib.derivation.steps import Step
 from flopslib.layers.layer import Shape, joined
-from flopslib.report.rows import Measured, Row
+from flopslib.report.rows import Measured, Row, is_inside
 
 __all__ = ["OTHER_WEIGHTS", "Pieces", "Share"]
 
@@ -129,10 +129,10 @@ class _Places:
     def name(self, place: str, row: Row) -> str:
         if row is self._last:
             return LOGITS
-        regions = [region for region in self._regions if _is_in(place, region)]
+        regions = [region for region in self._regions if is_inside(place, region)]
         if regions:
             return OTHER_WEIGHTS if self._unclear.intersection(regions) else "projections"
-        in_block = any(_is_in(place, block) for block in self._blocks)
+        in_block = any(is_inside(place, block) for block in self._blocks)
         return "feed-forward" if in_block else OTHER_WEIGHTS
 
 
@@ -151,7 +151,7 @@ def _is_unclear(region: str, order: Iterable[tuple[str, bool]]) -> bool:
 
     At the top of a network nothing tells what stands beside the square from what is around it.
     """
-    have_weights = [has_weight for place, has_weight in order if _is_in(place, region)]
+    have_weights = [has_weight for place, has_weight in order if is_inside(place, region)]
     return not region or have_weights[::-1].index(False) > 1
 
 
@@ -170,10 +170,6 @@ def _blocks(regions: tuple[str, ...]) -> set[str]:
 
 def _around(path: str) -> str:
     return path.rpartition(".")[0]
-
-
-def _is_in(path: str, outer: str) -> bool:
-    return not outer or f"{path}.".startswith(f"{outer}.")
 
 
 def _shares(row: Row, products: Products, places: _Places) -> Iterable[Share]:

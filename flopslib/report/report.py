@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from flopslib.layers.layer import Layer, checked_shape, measured
+from flopslib.layers.habits import no_layer
+from flopslib.layers.layer import Layer, Node, Shape, checked_shape, measured
 from flopslib.report import views
 from flopslib.report.backward import backward_root
 from flopslib.report.rows import Measured, Row
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["Report", "Row", "count"]
 
 
-def count(model: Layer, input_shape: Any, *, training: bool = False) -> Report:
+def count(model: Layer, input_shape: Any, *more: Any, training: bool = False) -> Report:
     """Count a network, layer by layer, for an input of a given shape.
 
     Args:
@@ -39,18 +41,27 @@ def count(model: Layer, input_shape: Any, *, training: bool = False) -> Report:
     (1814073344, 11689512)
     """
     training = flag("training", training)
-    return Report(measured(_layer(model), checked_shape(input_shape), training=training))
+    if more:
+        every = ", ".join(map(shown, (input_shape, *more)))
+        raise TypeError(f"count takes the shapes of several inputs as one tuple: ({every})")
+    return Report(_measured(_layer(model), checked_shape(input_shape), training))
+
+
+def _measured(model: Layer, shape: Shape, training: bool) -> Node:
+    # what is made is all kept, so a search for garbage finds none, and takes longer each time
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        return measured(model, shape, training=training)
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def _layer(model: Any) -> Layer:
     if isinstance(model, Layer):
         return model
-    hint = ""
-    if any(base.__module__.startswith("torch.") for base in type(model).__mro__):
-        hint = "; that is a module of torch: build it from flopslib.layers by the same names"
-    elif isinstance(model, type) or hasattr(model, "__name__"):
-        hint = f"; call it: {model.__name__}()"
-    raise TypeError(f"model must be a layer of flopslib, got {shown(model)}{hint}")
+    raise TypeError(no_layer("model", model))
 
 
 class Report(Measured):

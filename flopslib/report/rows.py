@@ -157,7 +157,7 @@ class Measured(_Counted):
     @property
     def parameters(self) -> int:
         """How many numbers are learnt."""
-        return self._root.layer.parameters
+        return int(self._root.layer.parameters)
 
     @cached_property
     def rows(self) -> tuple[Row, ...]:
@@ -181,7 +181,9 @@ class Measured(_Counted):
                 "a layer is found by its path, a text such as 'layer1.0.conv1', "
                 f"got {shown(path)}; .rows has the layers in order"
             )
-        inside = [row for row in self.rows if f"{row.path}.".startswith(f"{path}.")]
+        if not path:
+            return _whole("", self._root, owned=True)
+        inside = [row for row in self.rows if is_inside(row.path, path)]
         if len(inside) == 1 and inside[0].path == path:
             return inside[0]
         if not inside:
@@ -197,7 +199,7 @@ class Measured(_Counted):
         return f"the outermost are {', '.join(outer)}"
 
     def __contains__(self, path: object) -> bool:
-        return any(f"{row.path}.".startswith(f"{path}.") for row in self.rows)
+        return isinstance(path, str) and any(is_inside(row.path, path) for row in self.rows)
 
     def groups(self, depth: int = 1) -> tuple[Row | Group, ...]:
         """Return the parts of the network down to a depth, each with all that is inside.
@@ -249,6 +251,15 @@ class Measured(_Counted):
         return depth
 
 
+def is_inside(path: str, outer: str) -> bool:
+    """Say whether a path is another one, or lies inside; the empty one is the whole network.
+
+    >>> is_inside("layer1.0", "layer1"), is_inside("layer10", "layer1"), is_inside("fc", "")
+    (True, False, True)
+    """
+    return not outer or f"{path}.".startswith(f"{outer}.")
+
+
 def check_depth(depth: Any) -> None:
     """Check how deep a report is to go.
 
@@ -265,12 +276,12 @@ def check_depth(depth: Any) -> None:
 
 
 def _rows(path: str, node: Node, owned: bool) -> Iterator[Row]:
-    for name, part, has_weights in _parts(node, owned):
+    for name, part, has_weights in parts_owned(node, owned):
         yield from _rows(joined(path, name), part, has_weights)
     yield from _own_row(path, node, owned)
 
 
-def _parts(node: Node, owned: bool) -> Iterator[tuple[str, Node, bool]]:
+def parts_owned(node: Node, owned: bool) -> Iterator[tuple[str, Node, bool]]:
     """Yield the parts of a layer by name, and whether their weights are counted there."""
     kept = Counter(id(layer) for layer in node.layer.kept)
     for name, part in node.parts:
@@ -281,7 +292,7 @@ def _parts(node: Node, owned: bool) -> Iterator[tuple[str, Node, bool]]:
 
 def _own_row(path: str, node: Node, owned: bool) -> Iterator[Row]:
     layer, about = node.layer, (node.layer, node.input_shape, node.output_shape)
-    parameters = layer.own_parameters if layer._flows() else layer.parameters
+    parameters = int(layer.own_parameters if layer._flows() else layer.parameters)
     if not layer._flows() or parameters or any(node.own):
         owns = parameters if owned else 0
         yield Row(path, type(layer).__name__, *about, owns, node.own, node)
@@ -291,7 +302,7 @@ def _groups(path: str, node: Node, depth: int, owned: bool = True) -> Iterator[R
     if depth == 0 or not node.parts:
         yield _whole(path, node, owned)
         return
-    for name, part, has_weights in _parts(node, owned):
+    for name, part, has_weights in parts_owned(node, owned):
         inner = joined(path, name)
         # a nameless part, such as the body of a residual block, is no level of its own
         yield from _groups(inner, part, depth - 1 if name else depth, has_weights)
@@ -301,7 +312,7 @@ def _groups(path: str, node: Node, depth: int, owned: bool = True) -> Iterator[R
 def _whole(path: str, node: Node, owned: bool) -> Row | Group:
     """Return a layer with all that is inside, what is kept there and not run included."""
     rows = list(_rows(path, node, owned))
-    parameters = node.layer.parameters if owned else 0
+    parameters = int(node.layer.parameters) if owned else 0
     if len(rows) == 1 and (rows[0].path, rows[0].parameters) == (path, parameters):
         return rows[0]
     about = (node.output_shape, parameters, len(rows), node.total, node.layer, node.input_shape)

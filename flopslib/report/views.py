@@ -8,14 +8,14 @@ import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
 from operator import attrgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from flopslib.derivation.derivation import Derivation
 from flopslib.derivation.opcount import OTHER_KINDS
 from flopslib.derivation.rendering import record_text, short, text
 from flopslib.derivation.steps import Step
 from flopslib.layers.layer import Layer, Node
-from flopslib.report.rows import Group, Measured, Row, check_depth
+from flopslib.report.rows import Group, Measured, Row, check_depth, parts_owned
 
 #: The columns of a table, and whether their entries are figures.
 COLUMNS = {
@@ -258,44 +258,82 @@ class Tree:
         """Take what was measured, and how deep to go; None: to every layer."""
         if depth is not None:
             check_depth(depth)
-        self.lines = list(_branches("", root, depth))
+        self.lines = list(_branches("", root, depth, owned=True))
         self.root = root
 
     def __repr__(self) -> str:
-        lines = [("", "", self.root), *self.lines]
-        labels = [f"{branch}{name}{node.layer!r}" for branch, name, node in lines]
-        width = max(map(len, labels))
-        return "\n".join(
-            f"{label:{width}}  {_of(node)}"
-            for label, (_, _, node) in zip(labels, lines, strict=True)
-        )
+        lines = [Branch("", repr(self.root.layer), self.root, True), *self.lines]
+        width = max(len(line.label) for line in lines)
+        return "\n".join(f"{line.label:{width}}  {line.figures}" for line in lines)
 
 
-def _of(node: Node) -> str:
-    return f"{text(node.layer.parameters)} parameters  {text(node.total[2])} MACs"
+class Branch(NamedTuple):
+    """A line of a tree: what is drawn before it, what it says, and what it stands for."""
+
+    drawn: str
+    name: str
+    node: Node
+    owned: bool
+    #: whether it is what the layer computes besides its parts
+    itself: bool = False
+
+    @property
+    def label(self) -> str:
+        """What is drawn and said."""
+        return f"{self.drawn}{self.name}"
+
+    @property
+    def figures(self) -> str:
+        """What stands behind it."""
+        layer = self.node.layer
+        has = layer.own_parameters if self.itself else layer.parameters
+        counts = self.node.own if self.itself else self.node.total
+        return f"{text(has if self.owned else 0)} parameters  {text(counts[2])} MACs"
 
 
-def _branches(indent: str, node: Node, depth: int | None) -> Iterator[tuple[str, str, Node]]:
-    if depth == 0:
+def _branches(indent: str, node: Node, depth: int | None, owned: bool) -> Iterator[Branch]:
+    if depth == 0 or not node.parts:
         return
-    alike = [list(run) for _, run in groupby(named_parts(node), key=lambda part: id(part[1]))]
-    for at, run in enumerate(alike):
-        last = at == len(alike) - 1
-        (first, part), (end, _) = run[0], run[-1]
+    runs = [list(run) for _, run in groupby(named_parts(node, owned), key=_likeness)]
+    itself = bool(node.layer.own_parameters) or any(node.own)
+    for at, run in enumerate(runs):
+        last = at == len(runs) - 1 and not itself
+        (first, part, has_weights), (end, *_) = run[0], run[-1]
         name = first if len(run) == 1 else f"{first} … {end} ({len(run)} alike, each)"
-        yield f"{indent}{'└─ ' if last else '├─ '}", f"{name}: ", part
+        drawn = f"{indent}{'└─ ' if last else '├─ '}"
+        yield Branch(drawn, f"{name}: {part.layer!r}", part, has_weights)
         deeper = None if depth is None else depth - 1
-        yield from _branches(indent + ("   " if last else "│  "), part, deeper)
+        yield from _branches(indent + ("   " if last else "│  "), part, deeper, has_weights)
+    if itself:
+        yield Branch(f"{indent}└─ ", f"{type(node.layer).__name__} itself", node, owned, True)
 
 
-def named_parts(node: Node) -> Iterator[tuple[str, Node]]:
-    """Yield the parts of a layer by name, what is inside a nameless part among them."""
-    for name, part in node.parts:
-        # a nameless part, such as the body of a residual block, is no branch of its own
+class _likeness:  # noqa: N801  a key for groupby
+    """Equal to that of a part that is built alike, gets the same shape and owns as much."""
+
+    __slots__ = ("node", "owned")
+
+    def __init__(self, part: tuple[str, Node, bool]) -> None:
+        _, self.node, self.owned = part
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, _likeness):
+            return NotImplemented
+        if self.owned != other.owned or self.node.input_shape != other.node.input_shape:
+            return False
+        return self.node is other.node or self.node.layer == other.node.layer
+
+
+def named_parts(node: Node, owned: bool = True) -> Iterator[tuple[str, Node, bool]]:
+    """Yield the parts of a layer: their names, and whether their weights are counted there.
+
+    What is inside a nameless part, such as the body of a residual block, is among them.
+    """
+    for name, part, has_weights in parts_owned(node, owned):
         if name or not part.parts:
-            yield name or type(part.layer).__name__, part
+            yield name or type(part.layer).__name__, part, has_weights
         else:
-            yield from named_parts(part)
+            yield from named_parts(part, has_weights)
 
 
 def records(report: Measured, depth: int | None = None) -> list[dict[str, Any]]:
