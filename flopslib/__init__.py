@@ -11,20 +11,26 @@ outputs", from which every figure, formula and table of the book comes.
 """
 
 from flopslib.costs import (
+    attention,
     conv1d,
     conv2d,
     conv3d,
     conv_transpose2d,
+    cross_attention,
     depthwise_conv2d,
     depthwise_separable_conv2d,
     feed_forward,
     gated_feed_forward,
+    latent_attention,
     linear,
     matmul,
+    mixture_of_experts,
     multihead_attention,
     pointwise_conv2d,
     scaled_dot_product_attention,
+    shared_mixture_of_experts,
     transformer_layer,
+    windowed_attention,
 )
 from flopslib.costs.registry import cost_function, registered
 from flopslib.costs.symbolic import formula
@@ -46,6 +52,7 @@ __all__ = [
     "Report",
     "Step",
     "Tally",
+    "attention",
     "conv1d",
     "conv2d",
     "conv3d",
@@ -53,19 +60,24 @@ __all__ = [
     "conv_transpose2d",
     "cost_function",
     "count",
+    "cross_attention",
     "depthwise_conv2d",
     "depthwise_separable_conv2d",
     "feed_forward",
     "formula",
     "gated_feed_forward",
+    "latent_attention",
     "linear",
     "matmul",
+    "mixture_of_experts",
     "multihead_attention",
     "pointwise_conv2d",
     "registered",
     "run_and_count",
     "scaled_dot_product_attention",
+    "shared_mixture_of_experts",
     "transformer_layer",
+    "windowed_attention",
 ]
 
 moved.install()

@@ -4,7 +4,7 @@
 (() => {
 "use strict";
 
-const { make, grouped, human, beside, breakable, q } = shared;
+const { make, grouped, human, beside, breakable, q, least } = shared;
 const letterNodes = (text) => {  // "4·d_ff / h": each letter slanted, what follows "_" set low
   return text.split(/([A-Za-z]+(?:_[A-Za-z]+)?)/).map((part, at) => {
     if (at % 2 === 0) return part;
@@ -31,7 +31,7 @@ const divisors = (n) => {
    gives a BigInt for each letter but those left to their defaults, and a bool for each flag. */
 const engine = (spec) => {
   const names = spec.letters.map((about) => about.letter);
-  const code = (text) => new Function(...names, "q", `"use strict"; return ${text};`);
+  const code = (text) => new Function(...names, "q", "least", `"use strict"; return ${text};`);
   const formulas = spec.formulas.map(code);
   for (const about of spec.letters) if (about.default) about.work = code(about.default);
   const argument = Object.fromEntries(spec.letters.map((about) => [about.letter, about.argument]));
@@ -41,7 +41,7 @@ const engine = (spec) => {
   const complete = (point) => {
     const whole = { ...point };
     for (const { letter, work } of spec.letters)
-      if (!(letter in whole)) whole[letter] = work(...names.map((name) => whole[name]), q);
+      if (!(letter in whole)) whole[letter] = work(...names.map((name) => whole[name]), q, least);
     return whole;
   };
   const problem = (point) => {
@@ -53,7 +53,7 @@ const engine = (spec) => {
     return "";
   };
   const count = (point) => {
-    const whole = complete(point), sizes = [...names.map((name) => whole[name]), q];
+    const whole = complete(point), sizes = [...names.map((name) => whole[name]), q, least];
     const variant = spec.variants[Object.keys(spec.flags).map((flag) => +point[flag]).join("")];
     const work = (at) => formulas[at](...sizes);
     const total = Object.fromEntries(Object.entries(variant.total).map(([name, at]) => [name, work(at)]));

@@ -33,6 +33,7 @@ const q = (a, b) => {
   if (a % b) throw new RangeError(`${b} does not divide ${a}`);
   return a / b;
 };
+const least = (a, b) => (a < b ? a : b);
 
-globalThis.shared = { make, grouped, human, beside, breakable, q };
+globalThis.shared = { make, grouped, human, beside, breakable, q, least };
 })();

@@ -2,7 +2,7 @@
 
 A double is exact up to 2**53, and a training run of GPT-3 is past 10**23. So a formula is
 written with whole numbers only, with at most one division, the last thing done, by a
-function ``q`` that has to find no remainder.
+function ``q`` that has to find no remainder; ``least`` is the smaller of two.
 
 >>> from flopslib import conv2d, formula
 >>> javascript(formula(conv2d).flops)
@@ -44,12 +44,20 @@ def javascript(value: Any) -> str:
         return f"{int(value)}n"
     import sympy
 
+    value = value.replace(sympy.Min, lambda *sizes: _smaller(sorted(sizes, key=_place)))
     numerator, denominator = value, sympy.S.One
     if not _is_whole(value):
         numerator, denominator = sympy.fraction(sympy.together(sympy.cancel(value)))
     if denominator == 1:
         return _written(_shortest(numerator))
     return f"q({_written(_shortest(numerator))}, {_written(denominator)})"
+
+
+def _smaller(sizes: list[Any]) -> Any:
+    """Return a symbol that is written as a call of ``least``, for the smaller of two sizes."""
+    import sympy
+
+    return sympy.Symbol(f"least({', '.join(map(_written, sizes))})", positive=True, integer=True)
 
 
 def _is_whole(value: Any) -> bool:
@@ -151,7 +159,11 @@ def _evaluated(node: ast.expr, sizes: Mapping[str, int]) -> int:
             return OPERATIONS[type(op)](_evaluated(left, sizes), _evaluated(right, sizes))
         case ast.Call(func=ast.Name(id="q"), args=[above, below], keywords=[]):
             return _quotient(_evaluated(above, sizes), _evaluated(below, sizes))
-    raise ValueError(f"{ast.unparse(node)} is not made of whole numbers, letters, + - * ** and q")
+        case ast.Call(func=ast.Name(id="least"), args=[left, right], keywords=[]):
+            return min(_evaluated(left, sizes), _evaluated(right, sizes))
+    raise ValueError(
+        f"{ast.unparse(node)} is not made of whole numbers, letters, + - * **, q and least"
+    )
 
 
 def _quotient(numerator: int, denominator: int) -> int:

@@ -70,7 +70,7 @@ class Letters:
             if value is not None:
                 several = axis is not None and isinstance(value, (tuple, list))
                 point[letter] = value[axis] if several else value
-        return point | {name: arguments[name] for name in self.cost.flags if name in arguments}
+        return point | {name: arguments[name] for name in self.cost.major if name in arguments}
 
     def arguments(self, point: Point) -> dict[str, Any]:
         """Return the arguments of the call that a point stands for."""
@@ -79,7 +79,7 @@ class Letters:
             if letter in point:
                 value = point[letter]
                 arguments[name] = value if axis is None else (*arguments.get(name, ()), value)
-        return arguments | {name: point[name] for name in self.cost.flags if name in point}
+        return arguments | {name: point[name] for name in self.cost.major if name in point}
 
 
 def specification(
@@ -101,7 +101,7 @@ def specification(
     spec: dict[str, Any] = {
         "name": cost.name,
         "letters": [_letter(letters, letter, presets.values()) for letter in letters.names],
-        "flags": dict(cost.flags),
+        "flags": dict(cost.major),
         "divides": _divides(letters),
         "atLeast": [[letters.letter[n], letters.letter[m]] for n, m in cost.at_least.items()],
         "presets": named,
@@ -120,7 +120,8 @@ def specification(
 
 def every_size(cost: CostFunction) -> dict[str, Any]:
     """Return a symbol for each size that may be left out: a formula needs them all."""
-    return {name: cost.symbols(name)[0] for name in cost.defaults}
+    left = {*cost.defaults, *cost.from_zero}
+    return {name: cost.symbols(name)[0] for name in cost.sizes if name in left}
 
 
 def variants(cost: CostFunction) -> dict[str, dict[str, bool]]:
@@ -130,12 +131,12 @@ def variants(cost: CostFunction) -> dict[str, dict[str, bool]]:
     >>> variants(registered()["conv2d"])
     {'1': {'bias': True}, '0': {'bias': False}}
     """
-    settings = (dict(zip(cost.flags, s, strict=True)) for s in product(*[(True, False)] * _n(cost)))
+    settings = (dict(zip(cost.major, s, strict=True)) for s in product(*[(True, False)] * _n(cost)))
     return {variant(setting): setting for setting in settings}
 
 
 def _n(cost: CostFunction) -> int:
-    return len(cost.flags)
+    return len(cost.major)
 
 
 def variant(flags: Mapping[str, Any]) -> str:
@@ -221,7 +222,7 @@ def points(cost: CostFunction, number: int, seed: str = "") -> Iterator[Point]:
     rules = _divides(letters)
     for _ in range(number):
         left_out = {letters.letter[name] for name in cost.defaults if chance.random() < 0.5}
-        point: Point = {name: chance.random() < 0.5 for name in cost.flags}
+        point: Point = {name: chance.random() < 0.5 for name in cost.major}
         for letter in _divisors_first(letters, rules):
             size = chance.randint(1, 2 ** chance.randint(1, 30))
             for divisor, multiple, unless in rules:

@@ -11,23 +11,37 @@ from flopslib.costs.convolution import (
     pointwise_conv2d,
 )
 
-from flopslib.costs.attention import multihead_attention, scaled_dot_product_attention  # isort: skip
+from flopslib.costs.attention import (  # isort: skip
+    attention,
+    cross_attention,
+    multihead_attention,
+    scaled_dot_product_attention,
+    windowed_attention,
+)
+from flopslib.costs.experts import mixture_of_experts, shared_mixture_of_experts
+from flopslib.costs.latent import latent_attention
 from flopslib.costs.mlp import feed_forward, gated_feed_forward
 from flopslib.costs.transformer import transformer_layer
 
 __all__ = [
+    "attention",
     "conv1d",
     "conv2d",
     "conv3d",
     "conv_transpose2d",
+    "cross_attention",
     "depthwise_conv2d",
     "depthwise_separable_conv2d",
     "feed_forward",
     "gated_feed_forward",
+    "latent_attention",
     "linear",
     "matmul",
+    "mixture_of_experts",
     "multihead_attention",
     "pointwise_conv2d",
     "scaled_dot_product_attention",
+    "shared_mixture_of_experts",
     "transformer_layer",
+    "windowed_attention",
 ]

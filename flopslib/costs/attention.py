@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from flopslib.costs.dense import linear, matmul
+from flopslib.costs.heads import ALL, Heads, Projected, lettered, seen_before, seen_in_window
 from flopslib.costs.registry import Default, Example, cost_function
-from flopslib.derivation import primitives
 from flopslib.derivation.derivation import Derivation
-from flopslib.derivation.operands import Operand
-from flopslib.derivation.steps import Part, Step
-from flopslib.sizes.exact import Size, exact_quotient
+from flopslib.sizes.exact import Size, smaller
 
 DIVIDES = {"num_kv_heads": ("num_heads",)}
 AT_LEAST = {"kv_seq_len": "seq_len"}
@@ -79,34 +76,10 @@ def multihead_attention(
     >>> multihead_attention(1, 12, num_heads=3, kv_seq_len=5, causal=True).macs
     696
     """
-    sizes: Any = (num_heads, seq_len, kv_seq_len, head_dim)  # the registry has filled in each
-    heads, queries, keys, width = sizes
-    kv_width: Any = num_kv_heads * width
-    x, y = (Operand(name, (batch, queries, d_model)) for name in ("x", "y"))
-
-    def projection(name: str, letter: str, inner: Any, outer: Any, x: Operand) -> Derivation:
-        project = linear(inner, outer, batch=batch * queries, bias=bias).named(f"{name} projection")
-        return project.on(x=x, weight=f"w_{letter}", bias=f"b_{letter}", y=f"projected_{letter}")
-
-    def with_past(name: str, new: Operand) -> Operand:
-        past = (batch, num_kv_heads, keys - queries, width)
-        parts = (new, Operand(f"past_{name}", past, "cache"))
-        return Operand(name, (batch, num_kv_heads, keys, width), of=parts)
-
-    q = projection("query", "q", d_model, heads * width, x)
-    k = projection("key", "k", d_model, kv_width, x)
-    v = projection("value", "v", d_model, kv_width, x)
-    attend = scaled_dot_product_attention(
-        queries, width, num_heads=heads, kv_seq_len=keys, causal=causal, batch=batch
-    ).on(
-        queries=Operand("queries", (batch, heads, queries, width), of=(q.result,)),
-        keys=with_past("keys", k.result),
-        values=with_past("values", v.result),
-    )
-    joined = Operand("joined", (batch, queries, heads * width), of=(attend.result,))
-    out = projection("output", "out", heads * width, d_model, joined).on(projected_out=y)
-    steps = [q, k, v, attend, out]
-    return sum(steps, start=Derivation(())).named("attention")
+    keys: Any = kv_seq_len  # the registry has filled in each
+    visible = seen_before(seq_len, keys) if causal else None
+    inside = Heads(batch, num_heads, seq_len, keys, head_dim, head_dim, visible)
+    return Projected(inside, d_model, num_kv_heads, ALL if bias else frozenset()).derivation()
 
 
 @cost_function(
@@ -154,63 +127,254 @@ def scaled_dot_product_attention(
     >>> scaled_dot_product_attention(1024, 64, num_heads=12).macs
     1610612736
     """
-    attend = _attend_causally if causal else _attend
-    return attend(batch, num_heads, seq_len, kv_seq_len, head_dim).named("scores and sums")
+    keys: Any = kv_seq_len
+    visible = seen_before(seq_len, keys) if causal else None
+    attend = Heads(batch, num_heads, seq_len, keys, head_dim, head_dim, visible).attend()
+    return attend.named("scores and sums")
 
 
-def _operands(
-    batch: Any, heads: Any, queries: Any, keys: Any, width: Any, *square: Any
-) -> tuple[Operand, ...]:
-    """Return queries, keys, values, scores, scaled scores, weights of the values, and the sums."""
-    asked, seen = (batch, heads, queries, width), (batch, heads, keys, width)
-    inputs = Operand("queries", asked), Operand("keys", seen), Operand("values", seen)
-    squares = (Operand(name, (batch, heads, *square)) for name in ("scores", "scaled", "attention"))
-    return *inputs, *squares, Operand("sums", asked)
+MINOR = ("qk_norm", "scaled", "sink_logits", "q_bias", "k_bias", "v_bias", "out_bias")
+GENERAL = DEFAULTS | {"value_dim": Default("head_dim")}
 
 
-def _attend(batch: Any, heads: Any, queries: Any, keys: Any, width: Any) -> Derivation:
-    q, k, v, scores, scaled, weights, sums = _operands(
-        batch, heads, queries, keys, width, queries, keys
+@cost_function(
+    DIVIDES,
+    at_least=AT_LEAST,
+    defaults=GENERAL,
+    minor=MINOR,
+    example=Example(
+        "Qwen3-4B, one token after 4,095",
+        {"seq_len": 1, "kv_seq_len": 4096, "d_model": 2560, "num_heads": 32, "num_kv_heads": 8,
+         "head_dim": 128, "causal": True, "bias": False},
+    ),
+)  # fmt: skip
+def attention(
+    seq_len: Size,
+    d_model: Size,
+    *,
+    num_heads: Size = 1,
+    num_kv_heads: Size | None = None,
+    head_dim: Size | None = None,
+    value_dim: Size | None = None,
+    kv_seq_len: Size | None = None,
+    causal: bool = False,
+    batch: Size = 1,
+    bias: bool = True,
+    qk_norm: bool = False,
+    scaled: bool = True,
+    sink_logits: bool = False,
+    q_bias: bool = True,
+    k_bias: bool = True,
+    v_bias: bool = True,
+    out_bias: bool = True,
+) -> Derivation:
+    """Count the attention of a sequence to itself, with what today's models change in it.
+
+    Args:
+        seq_len: L, the new positions, which ask.
+        d_model: d, the width of a position.
+        num_heads: h, the heads of the queries.
+        num_kv_heads: the heads of keys and values; None: as many as ``num_heads``.
+        head_dim: the width of a head of queries and keys; None: d_model / num_heads.
+        value_dim: the width of a head of the values; None: ``head_dim``.
+        kv_seq_len: all positions that can be attended to; None: ``seq_len``, no cache.
+        causal: whether a position sees only itself and what is before it.
+        batch: B, how many sequences.
+        bias: whether the projections have biases; those of one of them are left out
+            with ``q_bias=False``, and likewise for k, v and out.
+        qk_norm: whether every head of queries and keys is normalised (RMS norm).
+        scaled: whether the scores are multiplied by 1/√d_k.
+        sink_logits: whether a learnt logit of each head takes part in its softmax,
+            and has no value, as in gpt-oss.
+        q_bias: False: no biases of the queries.
+        k_bias: False: no biases of the keys, as in Whisper.
+        v_bias: False: no biases of the values.
+        out_bias: False: no biases of the output projection.
+
+    Shapes:
+        the input and the output are (B, L, d), the queries (B, h, L, head_dim), the
+        keys (B, num_kv_heads, kv_seq_len, head_dim), the values
+        (B, num_kv_heads, kv_seq_len, value_dim).
+
+    Raises:
+        TypeError: a size that is not a whole number, a flag that is not a bool.
+        ValueError: as :func:`flopslib.multihead_attention` does.
+
+    Source:
+        not in the notes; the chapter *Attention today*.
+
+    >>> attention(5, 12, num_heads=3).macs == multihead_attention(5, 12, num_heads=3).macs
+    True
+    >>> attention(5, 12, num_heads=3, value_dim=2).macs
+    2610
+    """
+    keys: Any = kv_seq_len
+    visible = seen_before(seq_len, keys) if causal else None
+    inside = Heads(
+        batch, num_heads, seq_len, keys, head_dim, value_dim, visible, scaled, sink_logits
     )
-    scaling = Step("scaling", (primitives.scaling(),), scores.shape, "score", (scores,), scaled)
-    rows, part = (batch, heads, queries), primitives.softmax(keys)
-    softmax = Step("softmax", (part,), rows, "score row", (scaled,), weights)
-    score = matmul(queries, width, keys, batch=batch * heads).named("scores")
-    sum_up = matmul(queries, keys, width, batch=batch * heads).named("weighted sum")
-    return (
-        score.on(left=q, right=k, y=scores)
-        + Derivation((scaling, softmax))
-        + sum_up.on(left=weights, right=v, y=sums)
+    biases = lettered(bias, q=q_bias, k=k_bias, v=v_bias, out=out_bias)
+    return Projected(inside, d_model, num_kv_heads, biases, qk_norm).derivation()
+
+
+@cost_function(
+    DIVIDES,
+    at_least=AT_LEAST,
+    defaults=GENERAL,
+    minor=MINOR,
+    from_zero=("sinks",),
+    example=Example(
+        "a window of Gemma 3 4B, 8,192 tokens",
+        {"seq_len": 8192, "d_model": 2560, "window": 1024, "num_heads": 8, "num_kv_heads": 4,
+         "head_dim": 256, "bias": False},
+    ),
+)  # fmt: skip
+def windowed_attention(
+    seq_len: Size,
+    d_model: Size,
+    window: Size,
+    *,
+    sinks: Size = 0,
+    num_heads: Size = 1,
+    num_kv_heads: Size | None = None,
+    head_dim: Size | None = None,
+    value_dim: Size | None = None,
+    kv_seq_len: Size | None = None,
+    causal: bool = True,
+    batch: Size = 1,
+    bias: bool = True,
+    qk_norm: bool = False,
+    scaled: bool = True,
+    sink_logits: bool = False,
+    q_bias: bool = True,
+    k_bias: bool = True,
+    v_bias: bool = True,
+    out_bias: bool = True,
+) -> Derivation:
+    """Count attention through a sliding window: each position sees a few before it.
+
+    The visible pairs are counted exactly. Without a cache there are w·L − w·(w − 1)/2 of
+    them, with w the smaller of the window and L; the first positions see fewer.
+
+    Args:
+        seq_len: L, the new positions, which ask.
+        d_model: d, the width of a position.
+        window: w, how many positions one sees at most, itself counted. It may be longer
+            than the sequence.
+        sinks: s, so many of the first positions are seen from everywhere after them, besides
+            the window.
+        num_heads: as in :func:`flopslib.attention`, like all that follow but one.
+        num_kv_heads: as there.
+        head_dim: as there.
+        value_dim: as there.
+        kv_seq_len: as there.
+        causal: False: a position sees as many after it, too.
+        batch: as there.
+        bias: as there.
+        qk_norm: as there.
+        scaled: as there.
+        sink_logits: as there.
+        q_bias: as there.
+        k_bias: as there.
+        v_bias: as there.
+        out_bias: as there.
+
+    Shapes:
+        as in :func:`flopslib.attention`; of the cache no more is kept than a window and the
+        sinks.
+
+    Raises:
+        TypeError: a size that is not a whole number, a flag that is not a bool.
+        ValueError: as :func:`flopslib.multihead_attention` does.
+
+    Source:
+        not in the notes; the chapter *Attention today*.
+
+    >>> steps = windowed_attention(2048, 64, 1024).steps
+    >>> next(step.outputs for step in steps if step.name == "scores")
+    1573376
+    """
+    all_keys: Any = kv_seq_len
+    visible = seen_in_window(seq_len, all_keys, window, sinks, causal)
+    keys = seq_len + smaller(all_keys - seq_len, window - 1 + sinks)  # no others are kept
+    inside = Heads(
+        batch, num_heads, seq_len, keys, head_dim, value_dim, visible, scaled, sink_logits
     )
+    biases = lettered(bias, q=q_bias, k=k_bias, v=v_bias, out=out_bias)
+    return Projected(inside, d_model, num_kv_heads, biases, qk_norm).derivation()
 
 
-def _attend_causally(batch: Any, heads: Any, queries: Any, keys: Any, width: Any) -> Derivation:
-    # the last position sees all keys, each one before it sees one fewer
-    visible = exact_quotient(queries * (2 * keys - queries + 1), 2)
-    further = exact_quotient(queries * (2 * keys - queries - 1), 2)
-    q, k, v, scores, scaled, weights, sums = _operands(batch, heads, queries, keys, width, visible)
+@cost_function(
+    DIVIDES,
+    defaults={name: GENERAL[name] for name in ("num_kv_heads", "head_dim", "value_dim")}
+    | {"kv_dim": Default("d_model")},
+    minor=MINOR,
+    example=Example(
+        "Whisper tiny, one token to a recording of 30 seconds",
+        {"seq_len": 1, "kv_seq_len": 1500, "d_model": 384, "num_heads": 6, "k_bias": False},
+    ),
+)
+def cross_attention(
+    seq_len: Size,
+    kv_seq_len: Size,
+    d_model: Size,
+    *,
+    kv_dim: Size | None = None,
+    num_heads: Size = 1,
+    num_kv_heads: Size | None = None,
+    head_dim: Size | None = None,
+    value_dim: Size | None = None,
+    batch: Size = 1,
+    bias: bool = True,
+    qk_norm: bool = False,
+    scaled: bool = True,
+    sink_logits: bool = False,
+    q_bias: bool = True,
+    k_bias: bool = True,
+    v_bias: bool = True,
+    out_bias: bool = True,
+) -> Derivation:
+    """Count the attention of a sequence to another one, such as a translation's to its source.
 
-    def step(name: str, part: Part, *shape: Any, unit: str, **operands: Any) -> Step:
-        return Step(name, (part,), (batch, heads, *shape), unit, **operands)
+    Keys and values are projected for all positions of the other sequence; where they are
+    kept from an earlier call, :func:`flopslib.scaled_dot_product_attention` and two linear
+    layers are left.
 
-    score: Any = {"unit": "visible pair", "reads": (q, k), "writes": scores, "uneven": (0, 1)}
-    scale: Any = {"unit": "visible pair", "reads": (scores,), "writes": scaled}
-    row: Any = {"reads": (scaled,), "writes": weights}
-    add: Any = {"reads": (weights, v), "writes": sums, "uneven": (1,)}
-    first, more = "output's first product", "further product"
-    return Derivation(
-        (
-            step("scores", primitives.dot_product(width), visible, **score),
-            step("scaling", primitives.scaling(), visible, **scale),
-            step("softmax, first", primitives.softmax(1), queries, unit="row's first score", **row),
-            step("softmax, further", ONE_MORE_SCORE, further, unit="further score", **row),
-            step(
-                "weighted sum, first", primitives.dot_product(1), queries, width, unit=first, **add
-            ),
-            step("weighted sum, further", ONE_MORE_TERM, further, width, unit=more, **add),
-        )
+    Args:
+        seq_len: L, the positions that ask.
+        kv_seq_len: the positions of the other sequence, more or fewer.
+        d_model: d, the width of a position that asks.
+        kv_dim: the width of a position of the other sequence; None: ``d_model``.
+        num_heads: as in :func:`flopslib.attention`, like all that follow.
+        num_kv_heads: as there.
+        head_dim: as there.
+        value_dim: as there.
+        batch: as there.
+        bias: as there.
+        qk_norm: as there.
+        scaled: as there.
+        sink_logits: as there.
+        q_bias: as there.
+        k_bias: as there.
+        v_bias: as there.
+        out_bias: as there.
+
+    Shapes:
+        the input and the output are (B, L, d), the memory (B, kv_seq_len, kv_dim).
+
+    Raises:
+        TypeError: a size that is not a whole number, a flag that is not a bool.
+        ValueError: a size below 1, heads that do not divide what they must.
+
+    Source:
+        not in the notes; the chapter *Attention today*.
+
+    >>> cross_attention(2, 5, 12, kv_dim=7, num_heads=3).macs
+    1656
+    """
+    inside = Heads(
+        batch, num_heads, seq_len, kv_seq_len, head_dim, value_dim, None, scaled, sink_logits
     )
-
-
-ONE_MORE_SCORE = primitives.one_more(primitives.softmax)
-ONE_MORE_TERM = primitives.one_more(primitives.dot_product)
+    biases = lettered(bias, q=q_bias, k=k_bias, v=v_bias, out=out_bias)
+    memory = (kv_dim, kv_seq_len)
+    return Projected(inside, d_model, num_kv_heads, biases, qk_norm, memory).derivation()

@@ -78,10 +78,13 @@ class CostFunction:
         function: the function itself, checks included.
         divides: for a size that must divide others, the names of those others.
         at_least: for a size with a lower end, the name of the size it is at least.
-        defaults: for a size that may be None, what None means.
+        defaults: for a size that may be None, what None means; it may rest on one before it.
         chapter: the file stem of the chapter that derives it.
         example: a real layer to show it with.
         kernel_axes: how many sizes ``kernel_size`` stands for, where there is one.
+        minor: the flags that change little: the tests turn each by itself, and a lab leaves
+            them at their defaults.
+        from_zero: the names of the sizes that may be 0.
         sizes: the names of the arguments that are sizes.
         flags: the names of the arguments that are True or False, with their defaults.
     """
@@ -94,6 +97,8 @@ class CostFunction:
     chapter: str | None = None
     example: Example | None = None
     kernel_axes: int = 2
+    minor: tuple[str, ...] = ()
+    from_zero: tuple[str, ...] = ()
     sizes: tuple[str, ...] = field(init=False)
     flags: Mapping[str, bool] = field(init=False)
 
@@ -108,17 +113,28 @@ class CostFunction:
                     raise ValueError(
                         f"{self.name}: {rule} names {name!r}, which is not a single size of it"
                     )
+        for name in set(self.minor) - set(flags):
+            raise ValueError(f"{self.name}: minor names {name!r}, which is not a flag of it")
+        explained: set[str] = set()
         for name, default in self.defaults.items():
             if name not in self.sizes or parameters[name].default is not None:
                 raise ValueError(
                     f"{self.name}: defaults names {name!r}, which is not a size that may be None"
                 )
             for base in (default.of, default.over):
-                if base is not None and parameters[base].default is None:
+                if base is None or base in explained:
+                    continue
+                if parameters[base].default is None:
                     raise ValueError(
                         f"{self.name}: the default of {name!r} rests on {base!r}, "
                         f"which may be None itself"
                     )
+            explained.add(name)
+
+    @property
+    def major(self) -> dict[str, bool]:
+        """The flags that are not minor, with their defaults."""
+        return {name: default for name, default in self.flags.items() if name not in self.minor}
 
     @functools.cached_property
     def _signature(self) -> inspect.Signature:
@@ -144,6 +160,7 @@ class CostFunction:
             "divides": {*self.divides, *(n for names in self.divides.values() for n in names)},
             "at_least": {*self.at_least, *self.at_least.values()},
             "defaults": {n for d in defaults for n in (d.of, d.over) if n is not None},
+            "from_zero": {*self.from_zero},
         }
 
     def divisions(self, given: Container[str]) -> list[tuple[str, str]]:
@@ -190,14 +207,19 @@ class CostFunction:
         if value is None and default is None:
             return None
         axes = self.axes(name)
-        return several(name, value, axes) if axes > 1 else whole_number(name, value)
+        if axes > 1:
+            return several(name, value, axes)
+        return whole_number(name, value, minimum=0 if name in self.from_zero else 1)
 
     def _completed(self, values: dict[str, Any]) -> dict[str, Any]:
         given = [name for name, value in values.items() if value is not None]
         for divisor, name in self.divisions(given):
             if None not in (values[divisor], values[name]):
                 check_divides(divisor, values[divisor], name, values[name])
-        whole = values | {n: d.value(values) for n, d in self.defaults.items() if n not in given}
+        whole = dict(values)
+        for name, default in self.defaults.items():
+            if name not in given:
+                whole[name] = default.value(whole)
         for divisor, names in self.divides.items():
             for name in names:
                 if None not in (whole[divisor], whole[name]):
@@ -225,14 +247,16 @@ def cost_function(
     chapter: str | None = None,
     example: Example | None = None,
     kernel_axes: int = 2,
+    minor: tuple[str, ...] = (),
+    from_zero: tuple[str, ...] = (),
 ) -> Callable[[Callable[P, Derivation]], Callable[P, Derivation]]:
     """Enrol a cost function, and check its arguments before it sees them.
 
-    Sizes become positive whole numbers, ``kernel_size`` a pair of them (or as many
-    as ``kernel_axes`` says), flags bools. What ``divides`` names is checked to
-    divide, and what ``at_least`` names not to be smaller. A size whose default is
-    None may be None; what ``defaults`` says it then means is what the cost
-    function sees.
+    Sizes become positive whole numbers, those in ``from_zero`` from 0 on,
+    ``kernel_size`` a pair of them (or as many as ``kernel_axes`` says), flags bools.
+    What ``divides`` names is checked to divide, and what ``at_least`` names not to be
+    smaller. A size whose default is None may be None; what ``defaults`` says it then
+    means is what the cost function sees.
 
     A layer may be enrolled again from where it came, as a notebook cell does
     that is run twice.
@@ -260,6 +284,7 @@ def cost_function(
             return unchecked(**cost.arguments(*args, **kwargs))
 
         about: dict[str, Any] = {"chapter": chapter, "example": example, "kernel_axes": kernel_axes}
+        about |= {"minor": minor, "from_zero": from_zero}
         cost = CostFunction(function.__name__, checked, **about, **frozen)
         known = _REGISTRY.get(cost.name)
         if known is not None and _home(known.function) != _home(function):

@@ -110,9 +110,12 @@ def _gradients(group: Group, reading: Reading, sources: list[Operand]) -> Iterat
     name = f"{group[0].name}, gradient of {operand.name}"
     if take == "function":
         yield from (_of_function(step, operand) for step in group)
-    elif take == "product" and place == 0 and group[0].windowed:
+    elif take == "product" and ((place == 0 and group[0].windowed) or place in group[0].chosen):
         for step in group:
             yield Step(name, (primitives.scatter(*part.terms),), step.shape, step.unit)
+    elif take == "term" and place in group[0].chosen:  # the sums begin at 0
+        for step in group:
+            yield Step(name, (ADDED,), step.shape, step.unit)
     elif take == "product":
         yield from _of_product(group, place, operand, sources, name)
     elif take == "row":  # of a table: what comes back for a row is added to its gradient

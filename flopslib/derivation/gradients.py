@@ -71,6 +71,24 @@ def softmax(n: Size) -> OpCount:
 
 
 @_gradient
+def top_k(n: Size, k: Size = 1) -> OpCount:
+    """Hand the gradients to the chosen ones; those of the others are 0."""
+    whole_number("n", n), whole_number("k", k)
+    return OpCount()
+
+
+@_gradient
+def proportions(n: Size) -> OpCount:
+    """Compute (g − Σ g · y) / sum for each of n, with the results y and their sum kept.
+
+    >>> proportions(4)
+    OpCount(multiplications=4, additions=7, other={'divisions': 4})
+    """
+    n = whole_number("n", n)
+    return OpCount(multiplications=n, additions=(n - 1) + n, other={"divisions": n})
+
+
+@_gradient
 def layer_norm(n: Size, bias: bool = True, weight: bool = True) -> OpCount:
     """Compute (ĝ − mean of ĝ − x̂ · mean of ĝ · x̂) / deviation, with ĝ = g · γ; x̂ is kept.
 

@@ -19,7 +19,7 @@ from flopslib.derivation.gradients import GRADIENTS
 from flopslib.derivation.opcount import MAIN_KINDS, OpCount
 from flopslib.derivation.steps import Part
 from flopslib.sizes.checks import flag, whole_number
-from flopslib.sizes.exact import Size, plain, product, wrapped
+from flopslib.sizes.exact import Size, exact_quotient, plain, product, wrapped
 
 #: Every primitive by name, in the order of the conventions table.
 PRIMITIVES: dict[str, Callable[..., Part]] = {}
@@ -133,6 +133,29 @@ def softmax(n: Size) -> Part:
     n = whole_number("n", n)
     other = {"comparisons": n - 1, "exponentials": n, "divisions": n}
     return Part("softmax", OpCount(additions=n + (n - 1), other=other))
+
+
+@_primitive
+def top_k(n: Size, k: Size = 1) -> Part:
+    """Find the largest, then the largest of the others, until there are ``k``; here 1.
+
+    >>> top_k(8, 2).operations
+    OpCount(other={'comparisons': 13})
+    """
+    n, k = whole_number("n", n), whole_number("k", k)
+    comparisons = k * (n - 1) - exact_quotient(k * (k - 1), 2)
+    return Part("top k", OpCount(other={"comparisons": comparisons}))
+
+
+@_primitive
+def proportions(n: Size) -> Part:
+    """Divide each of ``n`` numbers by their sum.
+
+    >>> proportions(4).operations
+    OpCount(additions=3, other={'divisions': 4})
+    """
+    n = whole_number("n", n)
+    return Part("proportions", OpCount(additions=n - 1, other={"divisions": n}))
 
 
 @_primitive

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property, reduce
 from operator import add as plus
 from typing import Any
@@ -120,6 +120,9 @@ class Step(Figures):
             numbers take part unequally often.
         uneven: the places in ``reads`` of operands whose numbers take part unequally often for
             another reason, such as a mask.
+        chosen: the places in ``reads`` of operands of which only a part is read, and which
+            part is known only when it runs, such as the experts of a router; each with how
+            many numbers that are, counted as often as they are read.
 
     >>> from flopslib.derivation.primitives import dot_product
     >>> step = Step("scores", (dot_product(4),), shape=(2, 5), unit="pair")
@@ -135,6 +138,7 @@ class Step(Figures):
     writes: Operand | None = None
     windowed: bool = False
     uneven: tuple[int, ...] = ()
+    chosen: Mapping[int, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         sizes = (whole_number("an entry of shape", size, minimum=0) for size in self.shape)

@@ -4,6 +4,7 @@ They are written to be read and to be obviously right, never to be fast, and
 they work on nested lists of any numbers: floats, or numbers that count.
 """
 
+from flopslib.loops import backward_tape  # noqa: F401  enrols its functions
 from flopslib.loops.backward import run_backward
 from flopslib.loops.counting import CountingNumber, Tally, constant, term
 from flopslib.loops.layers import run_layers

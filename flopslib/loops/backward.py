@@ -7,7 +7,7 @@ is not wanted is not computed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from itertools import product
 from typing import Any, TypeAlias
@@ -21,6 +21,7 @@ from flopslib.loops.gradients import summed, weighed
 from flopslib.loops.loop import dot
 from flopslib.loops.primitives import total
 from flopslib.loops.running import bound, loop_of, loops
+from flopslib.loops.tape import Flat, flat, nest
 
 __all__ = ["run_backward"]
 
@@ -126,21 +127,6 @@ def matmul(left: Any, right: Any) -> WithBack:
 
 # --- convolutions -------------------------------------------------------------------
 
-Flat: TypeAlias = dict[tuple[int, ...], Any]
-
-
-def flat(numbers: Any, place: tuple[int, ...] = ()) -> Iterator[tuple[tuple[int, ...], Any]]:
-    """Yield every number of nested lists with its place.
-
-    >>> dict(flat([[5, 7]]))
-    {(0, 0): 5, (0, 1): 7}
-    """
-    if not isinstance(numbers, list):
-        yield place, numbers
-        return
-    for at, part in enumerate(numbers):
-        yield from flat(part, (*place, at))
-
 
 def shape_of(numbers: Any) -> tuple[int, ...]:
     """Return the sizes of nested lists.
@@ -149,16 +135,6 @@ def shape_of(numbers: Any) -> tuple[int, ...]:
     (1, 3)
     """
     return (len(numbers), *shape_of(numbers[0])) if isinstance(numbers, list) else ()
-
-
-def filled(found: Flat, shape: tuple[int, ...]) -> Any:
-    """Return nested lists of what was found at each place, and 0 where there is nothing.
-
-    >>> filled({(0, 1): 7}, (1, 2))
-    [[0, 7]]
-    """
-    places = product(*map(range, shape))
-    return nested(shape, lambda: found.get(next(places), 0))
 
 
 def _added(places: Any, shift: Any) -> tuple[int, ...]:
@@ -181,7 +157,7 @@ def _convolution(
                 for c, window in product(range(inputs), windows):
                     cell = (sample, o // outputs * inputs + c, *_added(place, window))
                     sums[cell] = sums.get(cell, 0) + term(one, kernel[o, c, *window])
-            found["x"] = filled(sums, shape_of(x))
+            found["x"] = nest(sums, shape_of(x))
         if "weight" in wanted:
             made = {}
             for o, c, *shift in kernel:
@@ -189,7 +165,7 @@ def _convolution(
                 channel = o // outputs * inputs + c
                 under = [cells[at[0], channel, *_added(at[2:], shift)] for at, _ in met]
                 made[o, c, *shift] = dot([one for _, one in met], under)
-            found["weight"] = filled(made, shape_of(weight))
+            found["weight"] = nest(made, shape_of(weight))
         if "bias" in wanted:
             found["bias"] = _of_channels(given, len(weight))
         return found
@@ -281,7 +257,7 @@ def conv_transpose2d(
         found: Gradients = {}
         if "x" in wanted:
             windows = list(product(*map(range, shape_of(weight)[1:])))
-            found["x"] = filled(
+            found["x"] = nest(
                 {
                     (sample, c, *place): dot(
                         [kernel[c, o, *window] for o, *window in windows],
@@ -297,7 +273,7 @@ def conv_transpose2d(
                 met = [place for place in cells if place[1] == c]
                 reached = [at(s, c, o, *_added(place, window)) for s, _, *place in met]
                 made[c, o, *window] = dot([cells[place] for place in met], reached)
-            found["weight"] = filled(made, shape_of(weight))
+            found["weight"] = nest(made, shape_of(weight))
         if "bias" in wanted:
             found["bias"] = _of_channels(given, outputs * groups)
         return found
@@ -602,7 +578,7 @@ def _plus(left: Any, right: Any) -> Any:
     return left + right
 
 
-BACKWARD: Mapping[str, Callable[..., WithBack]] = {
+BACKWARD: dict[str, Callable[..., WithBack]] = {
     function.__name__: function
     for function in (
         linear, matmul, conv2d, depthwise_conv2d, pointwise_conv2d, depthwise_separable_conv2d,

@@ -50,6 +50,29 @@ def softmax(x: Sequence[Any]) -> WithBack:
     return weights, back
 
 
+def top_k(x: Sequence[Any], k: int = 1) -> WithBack:
+    """Hand the gradients to the chosen ones; those of the others are 0."""
+    chosen = primitives.top_k(x, k)
+
+    def back(g: Any) -> Any:
+        of = {id(number): one for number, one in zip(chosen, g, strict=True)}
+        return [of.get(id(number), constant(g[0], 0)) for number in x]
+
+    return chosen, back
+
+
+def proportions(x: Sequence[Any]) -> WithBack:
+    """Compute (g − Σ g · y) / sum."""
+    whole = total(x)
+    y = [number / whole for number in x]
+
+    def back(g: Any) -> Any:
+        along = total([gradient * share for gradient, share in zip(g, y, strict=True)])
+        return [(gradient - along) / whole for gradient in g]
+
+    return y, back
+
+
 def layer_norm(x: Any, gamma: Any = None, beta: Any = None, eps: float = 1e-5) -> WithBack:
     """Compute (ĝ − mean of ĝ − x̂ · mean of ĝ · x̂) / deviation."""
     hat, deviation = _normalised(x, total(x) / len(x), eps)

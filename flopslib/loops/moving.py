@@ -147,8 +147,10 @@ class Moves:
             return made
         if not isinstance(made, _Located):  # a zero that no product was added to
             made = _Located(made, self._tally)
-        if not made.role:
-            made.role, made.made = "input", at
+        elif made.role:  # chosen among what is in memory: read, and written to another place
+            self._touched.setdefault(made, set()).add(at)
+            made = _Located(made.value, self._tally)
+        made.role, made.made = "input", at
         return made
 
 

@@ -22,6 +22,11 @@ def total(numbers: Sequence[Any]) -> Any:
     return first
 
 
+def added_up(vectors: Sequence[Any]) -> list[Any]:
+    """Add vectors up, number by number."""
+    return [total(numbers) for numbers in zip(*vectors, strict=True)]
+
+
 def _largest(numbers: Sequence[Any]) -> Any:
     largest = numbers[0]
     for number in numbers[1:]:
@@ -75,6 +80,22 @@ def softmax(x: Sequence[Any]) -> list[Any]:
     weights = [(number - largest).exp() for number in x]
     whole = total(weights)
     return [weight / whole for weight in weights]
+
+
+def top_k(x: Sequence[Any], k: int = 1) -> list[Any]:
+    """Find the largest, then the largest of the others, until there are k."""
+    others, chosen = list(x), []
+    for _ in range(k):
+        largest = _largest(others)
+        chosen.append(largest)
+        others = [number for number in others if number is not largest]
+    return chosen
+
+
+def proportions(x: Sequence[Any]) -> list[Any]:
+    """Divide each number by the sum of all."""
+    whole = total(x)
+    return [number / whole for number in x]
 
 
 def layer_norm(x: Any, gamma: Any = None, beta: Any = None, eps: float = 1e-5) -> Any:

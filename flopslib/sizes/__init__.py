@@ -15,7 +15,7 @@ from flopslib.sizes.checks import (
     shown,
     whole_number,
 )
-from flopslib.sizes.exact import Size, exact_quotient, floor_quotient, plain, product
+from flopslib.sizes.exact import Size, exact_quotient, floor_quotient, plain, product, smaller
 from flopslib.sizes.shapes import conv_output_size
 
 __all__ = [
@@ -32,5 +32,6 @@ __all__ = [
     "product",
     "several",
     "shown",
+    "smaller",
     "whole_number",
 ]

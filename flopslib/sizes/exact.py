@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["Size", "Sweep", "exact_quotient", "floor_quotient", "plain", "product"]
+__all__ = ["Size", "Sweep", "exact_quotient", "floor_quotient", "plain", "product", "smaller"]
 
 INT64_MAX = 2**63 - 1
 
@@ -132,6 +132,12 @@ class Sweep:
     def __pow__(self, exponent: int) -> Sweep:
         """Raise each entry to a fixed power."""
         return self._combine(exponent, operator.pow, operator.pow)
+
+    def smaller(self, other: Any) -> Sweep:
+        """Keep the smaller of two, entry by entry."""
+        import numpy as np
+
+        return self._combine(other, np.minimum, max)
 
     __radd__ = __add__
     __rmul__ = __mul__
@@ -268,6 +274,25 @@ def floor_quotient(numerator: Any, denominator: Any) -> Any:
     if isinstance(denominator, Sweep):
         return _scalar_sweep(numerator)._combine(denominator, operator.floordiv, max)
     return numerator // denominator
+
+
+def smaller(left: Any, right: Any) -> Any:
+    """Return the smaller of two sizes, entry by entry where there are arrays.
+
+    >>> smaller(1024, 7)
+    7
+    >>> from flopslib.notation import L
+    >>> smaller(L, 7)
+    Min(7, L)
+    """
+    left, right = wrapped(left), wrapped(right)
+    if type(left) is int and type(right) is int:
+        return min(left, right)
+    if is_expression(left) or is_expression(right):
+        import sympy
+
+        return sympy.Min(left, right)
+    return left.smaller(right) if hasattr(left, "smaller") else right.smaller(left)
 
 
 def first_place(mask: NDArray[np.bool_]) -> tuple[int, ...] | None:

@@ -66,6 +66,10 @@ class Traced:
         """Note an exact division; it is checked whenever the note is run."""
         return self.trace.number(f"integer_quotient({code(other)}, {code(self)})"), 0
 
+    def smaller(self, other: Any) -> Any:
+        """Note which of two is the smaller, to be found whenever the note is run."""
+        return self.trace.number(f"min({code(self)}, {code(other)})")
+
     def __lt__(self, other: Any) -> bool:
         """Say no: whoever gave the size has checked that it is not too small."""
         return False

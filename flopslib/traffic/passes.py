@@ -285,11 +285,14 @@ def _from_outside(group: Group, own: set[Operand]) -> Iterator[tuple[Operand, An
     """Yield each operand that a pass reads from memory, and how many numbers of it."""
     parts: dict[Operand, dict[Operand | None, Any]] = {}
     for step in group:
-        for operand, take in readings(step):
+        for place, (operand, take) in enumerate(readings(step)):
             sources = [*operand.sources()]
             part = step.writes if take == "row" else operand
             for source in (each for each in sources if each not in own):
-                parts.setdefault(source, {})[part] = _used(part, source, len(sources))
+                used = _used(part, source, len(sources))
+                if place in step.chosen:
+                    used = _at_most(used, plain(step.chosen[place]))
+                parts.setdefault(source, {})[part] = used
     for source, used in parts.items():
         yield source, _at_most(source.size, _sum(used.values()))
 

@@ -27,7 +27,7 @@ def axes(cost: CostFunction) -> list[str]:
 
 
 def arguments(cost: CostFunction, sizes: dict[str, int | None]) -> dict[str, Any]:
-    """Turn independent sizes into arguments: pairs paired, multiples multiplied, ends raised.
+    """Turn independent sizes into arguments: pairs paired, multiples multiplied, ends moved.
 
     A size that may be None is left out where it is.
     """
@@ -41,6 +41,8 @@ def arguments(cost: CostFunction, sizes: dict[str, int | None]) -> dict[str, Any
     for name, least in cost.at_least.items():
         if name in made:
             made[name] += made[least] - 1
+    for name in cost.from_zero:
+        made[name] -= 1
     return made
 
 
@@ -53,7 +55,7 @@ def cases(cost: CostFunction) -> list[dict[str, Any]]:
     pick = random.Random(cost.name)
     names = axes(cost)
     made = [arguments(cost, dict.fromkeys(names, 1))]
-    while len(made) <= CASES:
+    while len(made) <= max(CASES, 9 * len(names)):
         above = pick.sample(names, min(SPREAD, len(names)))
         primes = pick.sample(PRIMES, len(above))
         sizes: dict[str, int | None] = dict.fromkeys(names, 1) | dict(
@@ -72,6 +74,26 @@ def cases(cost: CostFunction) -> list[dict[str, Any]]:
 
 
 def flag_settings(cost: CostFunction) -> Iterator[dict[str, bool]]:
-    """Return every combination of a cost function's flags."""
-    for values in itertools.product((True, False), repeat=len(cost.flags)):
-        yield dict(zip(cost.flags, values, strict=True))
+    """Return every combination of a cost function's flags, the minor ones at their defaults."""
+    for values in itertools.product((True, False), repeat=len(cost.major)):
+        yield dict(cost.flags) | dict(zip(cost.major, values, strict=True))
+
+
+def calls(cost: CostFunction, fewer: int = 3) -> Iterator[tuple[dict[str, Any], dict[str, bool]]]:
+    """Return cases with flags: each combination, and a few with each minor flag turned.
+
+    Where there are minor flags, one case of so many is taken.
+    """
+    for flags in flag_settings(cost):
+        yield from ((sizes, flags) for sizes in cases(cost)[:: fewer if cost.minor else 1])
+    for at, flags in enumerate(turned(cost)):
+        yield from ((sizes, flags) for sizes in cases(cost)[at::19])
+
+
+def turned(cost: CostFunction) -> Iterator[dict[str, bool]]:
+    """Return the flags with each minor one turned, once with all others True and once not."""
+    for name in cost.minor:
+        for values in (True, False) if cost.major else (True,):
+            yield (
+                dict(cost.flags) | dict.fromkeys(cost.major, values) | {name: not cost.flags[name]}
+            )

@@ -37,14 +37,16 @@ every_cost = pytest.mark.parametrize("cost", COSTS, ids=lambda cost: cost.name)
 
 def training_cases(cost):
     """Small cases without a cache, which no training pass has."""
-    for sizes in shapes.cases(cost)[:: 16 if "causal" in cost.flags else 5]:
-        kept = cost.name == "scaled_dot_product_attention"
+    step = 25 if cost.minor else 16 if "causal" in cost.flags else 5
+    for sizes in shapes.cases(cost)[::step]:
+        kept = cost.name in ("scaled_dot_product_attention", "cross_attention")
         yield sizes if kept else {k: n for k, n in sizes.items() if k != "kv_seq_len"}
 
 
 @every_cost
 def test_what_is_derived_is_what_is_executed(cost):
-    for flags, input_gradient in itertools.product(shapes.flag_settings(cost), (True, False)):
+    settings = [*shapes.flag_settings(cost), *shapes.turned(cost)]
+    for flags, input_gradient in itertools.product(settings, (True, False)):
         for sizes in training_cases(cost):
             closed = cost.function(**sizes, **flags).backward(input_gradient=input_gradient)
             executed = run_backward(cost.function, **sizes, **flags, input_gradient=input_gradient)
@@ -131,6 +133,7 @@ def run_of(name, n=5):
     learnt = [tally.number(1 + at / 10) for at in range(n)]
     many = {
         "softmax": (numbers,), "layer_norm": (numbers, learnt, learnt),
+        "top_k": (numbers,), "proportions": (numbers,),
         "rms_norm": (numbers, learnt), "max_pool": (numbers,), "average_pool": (numbers,),
     }  # fmt: skip
     two = {"batch_norm": (numbers[0], learnt[0], learnt[0])}
@@ -140,7 +143,7 @@ def run_of(name, n=5):
     return tally, given[0], y, back
 
 
-SIZED = {"softmax", "layer_norm", "rms_norm", "max_pool", "average_pool"}
+SIZED = {"softmax", "top_k", "proportions", "layer_norm", "rms_norm", "max_pool", "average_pool"}
 
 
 @pytest.mark.parametrize("name", sorted(GRADIENTS.keys() - {"rotary"}))

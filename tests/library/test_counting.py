@@ -94,6 +94,8 @@ GIVEN = {
     "dropout": lambda t, n: (t.number(1),),
     "relu": lambda t, n: (t.number(1),),
     "relu6": lambda t, n: (t.number(-1),),
+    "top_k": lambda t, n: (t.numbers((n,)),),
+    "proportions": lambda t, n: (t.numbers((n,)),),
     "max_pool": lambda t, n: (t.numbers((n,)),),
     "average_pool": lambda t, n: (t.numbers((n,)),),
 }

@@ -46,6 +46,14 @@ def occurring(moved):
     return {role: n for role, n in moved.items() if n}
 
 
+def agree(derivation, derived, executed):
+    """Whether both move the same; of weights that a router chooses, at most what is derived."""
+    derived, executed = occurring(derived), occurring(executed)
+    if any(step.chosen for step in derivation.steps) and derivation.operands[0].shape[:2] != (1, 1):
+        return executed.pop("weight") <= derived.pop("weight") and derived == executed
+    return derived == executed
+
+
 @every_cost
 def test_what_is_derived_is_what_is_moved(cost):
     for flags in shapes.flag_settings(cost):
@@ -55,7 +63,7 @@ def test_what_is_derived_is_what_is_moved(cost):
             for fused in (False, True):
                 derived = traffic(derivation, NUMBERS, fused=fused).by_role
                 executed = moves.moved(fused=fused)
-                assert occurring(derived) == occurring(executed), (sizes, flags, fused)
+                assert agree(derivation, derived, executed), (sizes, flags, fused)
                 saw("loops")
 
 
@@ -70,7 +78,7 @@ def test_any_steps_side_by_side_can_be_fused(cost):
         fused = traffic(derivation, NUMBERS, fused=[tuple(names[start:end])])
         groups = [start if start <= at < end else at for at in range(len(names))]
         assert len(fused.passes) == len(set(groups))
-        assert occurring(fused.by_role) == occurring(moves.moved(fused=groups)), (start, end)
+        assert agree(derivation, fused.by_role, moves.moved(fused=groups)), (start, end)
         saw("loops")
 
 
