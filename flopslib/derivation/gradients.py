@@ -89,6 +89,17 @@ def proportions(n: Size) -> OpCount:
 
 
 @_gradient
+def cross_entropy(n: Size) -> OpCount:
+    """Compute g · (e / Σ e) for each of n, and one less for the right class; all e are kept.
+
+    >>> cross_entropy(4)
+    OpCount(multiplications=4, additions=1, other={'divisions': 4})
+    """
+    n = whole_number("n", n)
+    return OpCount(multiplications=n, additions=1, other={"divisions": n})
+
+
+@_gradient
 def layer_norm(n: Size, bias: bool = True, weight: bool = True) -> OpCount:
     """Compute (ĝ − mean of ĝ − x̂ · mean of ĝ · x̂) / deviation, with ĝ = g · γ; x̂ is kept.
 

@@ -18,7 +18,7 @@ MAIN_KINDS = ("multiplications", "additions", "macs")
 
 #: The operations that are neither a multiplication nor an addition, and that no
 #: FLOP figure of this library contains.
-OTHER_KINDS = ("comparisons", "divisions", "exponentials", "square_roots", "erfs")
+OTHER_KINDS = ("comparisons", "divisions", "exponentials", "square_roots", "erfs", "logarithms")
 
 NOTHING_ELSE: Mapping[str, Any] = MappingProxyType(Counter())
 

@@ -159,6 +159,18 @@ def proportions(n: Size) -> Part:
 
 
 @_primitive
+def cross_entropy(n: Size) -> Part:
+    """Compute ``log Σ exp(x − largest) − (x of the right class − largest)``.
+
+    >>> cross_entropy(4).operations.additions, dict(cross_entropy(4).operations.other)
+    (8, {'comparisons': 3, 'exponentials': 4, 'logarithms': 1})
+    """
+    n = whole_number("n", n)
+    other = {"comparisons": n - 1, "exponentials": n, "logarithms": 1}
+    return Part("cross-entropy", OpCount(additions=n + (n - 1) + 1, other=other))
+
+
+@_primitive
 def layer_norm(n: Size, bias: bool = True, weight: bool = True) -> Part:
     """Subtract the mean, divide by the deviation, scale by ``γ``, shift by ``β``.
 

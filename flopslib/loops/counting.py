@@ -152,6 +152,10 @@ class CountingNumber:
         """Count one erf."""
         return self._counted("erfs", math.erf(self.value))
 
+    def log(self) -> CountingNumber:
+        """Count one logarithm."""
+        return self._counted("logarithms", math.log(self.value))
+
     def __repr__(self) -> str:
         return f"CountingNumber({self.value!r})"
 

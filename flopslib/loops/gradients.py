@@ -73,6 +73,20 @@ def proportions(x: Sequence[Any]) -> WithBack:
     return y, back
 
 
+def cross_entropy(x: Sequence[Any], right: int = 0) -> WithBack:
+    """Compute g · (e / Σ e), and one less for the right class."""
+    largest = max(number.value for number in x)  # as the forward pass found it, and kept
+    tallied = primitives.cross_entropy(x, right)
+    kept = [math.exp(number.value - largest) for number in x]
+    whole = sum(kept)
+
+    def back(g: Any) -> Any:
+        shares = [g.tally.number(e) / g.tally.number(whole) for e in kept]
+        return [(p - 1 if at == right else p) * g for at, p in enumerate(shares)]
+
+    return tallied, back
+
+
 def layer_norm(x: Any, gamma: Any = None, beta: Any = None, eps: float = 1e-5) -> WithBack:
     """Compute (ĝ − mean of ĝ − x̂ · mean of ĝ · x̂) / deviation."""
     hat, deviation = _normalised(x, total(x) / len(x), eps)

@@ -98,6 +98,13 @@ def proportions(x: Sequence[Any]) -> list[Any]:
     return [number / whole for number in x]
 
 
+def cross_entropy(x: Sequence[Any], right: int = 0) -> Any:
+    """Take the logarithm of the sum of exponentials, and subtract the score of the right class."""
+    largest = _largest(x)
+    shifted = [number - largest for number in x]
+    return total([number.exp() for number in shifted]).log() - shifted[right]
+
+
 def layer_norm(x: Any, gamma: Any = None, beta: Any = None, eps: float = 1e-5) -> Any:
     """Centre, divide by the deviation, scale by γ, shift by β."""
     mean = total(x) / len(x)
@@ -195,3 +202,28 @@ def max_pool(x: Sequence[Any]) -> Any:
 def average_pool(x: Sequence[Any]) -> Any:
     """Take the mean of a window."""
     return total(x) / len(x)
+
+
+def sgd(w: Any, g: Any, rate: float = 0.1) -> Any:
+    """Move a weight against its gradient."""
+    return w - g * rate
+
+
+def momentum(w: Any, g: Any, v: Any, mu: float = 0.9) -> tuple[Any, Any]:
+    """Move a weight against a mean of its gradients; return that, too."""
+    v = v * mu + g
+    return sgd(w, v), v
+
+
+def adam(w: Any, g: Any, m: Any, v: Any, step: int = 1) -> tuple[Any, Any, Any]:
+    """Move a weight by the mean of its gradients over the root of that of their squares."""
+    b1, b2, eps, rate = 0.9, 0.999, 1e-8, 1e-3
+    m = m * b1 + g * (1 - b1)
+    v = v * b2 + (g * g) * (1 - b2)
+    c, first = 1 / math.sqrt(1 - b2**step), rate / (1 - b1**step)
+    return w - (m / (v.sqrt() * c + eps)) * first, m, v
+
+
+def adamw(w: Any, g: Any, m: Any, v: Any, step: int = 1) -> tuple[Any, Any, Any]:
+    """Shrink a weight a little, and go on as Adam."""
+    return adam(w * (1 - 1e-3 * 0.01), g, m, v, step)

@@ -139,6 +139,9 @@ def saved(path: str) -> dict[str, Any]:
         raise ValueError(f"{wanted}; it is not JSON: {error}") from None
     for fault in _faults("", report, _schema()):
         raise ValueError(f"{wanted}; {fault}")
+    for layer in report["layers"]:  # a kind that was not counted yet when it was saved
+        for kind in OTHER_KINDS:
+            layer.setdefault(kind, 0)
     return report
 
 
@@ -190,7 +193,7 @@ def _faults_inside(place: str, value: dict[str, Any], schema: Plain) -> Iterator
         at = f"{place}.{name}" if place else name
         if name in value:
             yield from _faults(at, value[name], inner)
-        else:
+        elif name in schema.get("required", ()):
             yield f"{at} is missing"
 
 

@@ -134,6 +134,7 @@ def run_of(name, n=5):
     many = {
         "softmax": (numbers,), "layer_norm": (numbers, learnt, learnt),
         "top_k": (numbers,), "proportions": (numbers,),
+        "cross_entropy": (numbers,),
         "rms_norm": (numbers, learnt), "max_pool": (numbers,), "average_pool": (numbers,),
     }  # fmt: skip
     two = {"batch_norm": (numbers[0], learnt[0], learnt[0])}
@@ -143,7 +144,16 @@ def run_of(name, n=5):
     return tally, given[0], y, back
 
 
-SIZED = {"softmax", "top_k", "proportions", "layer_norm", "rms_norm", "max_pool", "average_pool"}
+SIZED = {
+    "softmax",
+    "cross_entropy",
+    "top_k",
+    "proportions",
+    "layer_norm",
+    "rms_norm",
+    "max_pool",
+    "average_pool",
+}
 
 
 @pytest.mark.parametrize("name", sorted(GRADIENTS.keys() - {"rotary"}))

@@ -572,7 +572,7 @@ def test_what_makes_a_layer_another_one(run, save):
 
 NUMBERS = {
     *("parameters", "macs", "flops", "exact_flops", "multiplications", "additions"),
-    *("comparisons", "divisions", "exponentials", "square_roots", "erfs"),
+    *("comparisons", "divisions", "exponentials", "square_roots", "erfs", "logarithms"),
 }
 
 

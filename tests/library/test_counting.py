@@ -78,6 +78,7 @@ GIVEN = {
     "scaling": lambda t, n: (t.number(1),),
     "residual_sum": lambda t, n: (t.number(1), t.number(2)),
     "softmax": lambda t, n: (t.numbers((n,)),),
+    "cross_entropy": lambda t, n: (t.numbers((n,)),),
     "layer_norm": lambda t, n: (t.numbers((n,)), t.numbers((n,)), t.numbers((n,))),
     "elementwise_product": lambda t, n: (t.number(1), t.number(2)),
     "rotary": lambda t, n: (t.number(1), t.number(2)),
