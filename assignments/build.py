@@ -1,6 +1,6 @@
 """Build the problem sets: `make assignments`.
 
-    python -m assignments.build [layers transformers networks]
+    python -m assignments.build [layers transformers networks training]
 
 For each set this writes a folder for the students and one for the teacher, after otter
 has graded the solved notebook, which has to get all points, and the untouched one, which
@@ -226,6 +226,8 @@ def _configure(notebook: nbformat.NotebookNode, master: Path, **more: object) ->
 def _student(folder: Path, name: str, written: Path, packages: Packages) -> None:
     folder.mkdir(parents=True)
     notebook = nbformat.read(written / f"{name}.ipynb", as_version=4)
+    # what is left of a cell that is in the solution alone
+    notebook.cells = [cell for cell in notebook.cells if cell.source.strip()]
     metadata = notebook.metadata.otter  # the public tests, which the normal form would drop
     tags = [dict(cell.metadata) for cell in notebook.cells]
     notebook = normalised(notebook)

@@ -19,4 +19,10 @@ RUBRICS: dict[str, tuple[tuple[str, int], ...]] = {
         ("the product that nobody needs, and the exact cost of a step", 1),
         ("two layers: the factor, its limit and its least value", 2),
     ),
+    "training": (
+        ("forward: both steps, each as one output times how many", 1),
+        ("backward: the four products with their shapes, and where the sum over the batch is", 3),
+        ("what is left where one of the inputs is data", 1),
+        ("computed again: the cost, its factor and its limit, and what is kept instead", 1),
+    ),
 }

@@ -131,6 +131,40 @@ TABLE: Mapping[str, Candidates] = {
         "giga_macs": tuple(range(60, 400, 7)),
         "pictures": (6, 7, 9, 10, 11, 13, 14, 15, 17, 18, 19, 21),
     },
+    "training-1": {
+        "in_features": tuple(range(201, 300, 9)),
+        "out_features": tuple(range(32, 99, 6)),
+        "batch": (5, 6, 7, 9, 10, 11, 12, 13, 14, 15),
+    },
+    "training-2": {
+        "groups": (3, 4, 6),
+        "in_channels": Multiple("groups", (12, 14, 16, 18, 20)),
+        "out_channels": Multiple("groups", (41, 43, 45, 47, 49)),
+        "kernel_size": (5, 7, 9),
+        "side": (21, 22, 23, 25, 26, 27),
+        "batch": (8, 10, 12, 14, 15, 16),
+    },
+    "training-4": {
+        "num_layers": (5, 6, 7, 8, 9, 10, 11, 12),
+        "d_model": tuple(range(384, 1024, 64)),
+        "vocab_size": tuple(range(8000, 30_000, 1100)),
+        "seq_len": (200, 250, 280, 310, 330, 350, 370),
+    },
+    "training-5": {
+        "num_layers": tuple(range(18, 40)),
+        "d_model": tuple(range(1536, 4096, 128)),
+        "rank": (4, 6, 8, 12, 16),
+    },
+    "training-6": {
+        "num_layers": tuple(range(6, 30)),
+        "d_model": tuple(range(512, 1500, 64)),
+        "tokens": tuple(range(2000, 9000, 500)),
+    },
+    "training-7": {
+        "giga_bytes": (24, 32, 40, 48, 64, 80, 96),
+        "d_model": tuple(range(1024, 2300, 64)),
+        "tokens": tuple(range(3000, 9000, 500)),
+    },
 }
 
 

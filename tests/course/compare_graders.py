@@ -93,8 +93,9 @@ def watch(process, most):
 
 def rows(out):
     """Return the points of everybody."""
-    with (out / "grades.csv").open(newline="") as file:
-        return {row["id"]: (row["status"], row["total"]) for row in csv.DictReader(file)}
+    with (out / "grades.csv").open(encoding="utf-8-sig", newline="") as file:
+        people = [row for row in csv.DictReader(file) if row["id"]]  # "": the most points
+    return {row["id"]: (row["status"], row["total"]) for row in people}
 
 
 def main():

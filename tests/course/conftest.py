@@ -34,7 +34,7 @@ def planted(folder):
 
 @pytest.fixture(scope="session")
 def dist(tmp_path_factory):
-    """The three sets as `make assignments` builds them, from masters with canaries.
+    """The sets as `make assignments` builds them, from masters with canaries.
 
     Whoever comes first builds them; the other processes wait for it.
     """
