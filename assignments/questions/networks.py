@@ -44,7 +44,7 @@ def _vit(
 
 def _gpt_parameters(num_layers: int, d_model: int, vocab_size: int, num_positions: int) -> int:
     model = gpt(num_layers, d_model, 1, num_positions=num_positions, vocab_size=vocab_size)
-    return model.parameters
+    return int(model.parameters)  # a plain one
 
 
 def _draw_gpt(random: Random) -> dict[str, int]:
