@@ -91,6 +91,7 @@ bench: $(BENCH)/installed
 # measure what other counters say, and store it; they get an environment of their own
 peers: $(PEERS)/installed
 	$(PEERS)/bin/python tests/book/peers/measure.py
+	$(PEERS)/bin/python tests/book/peers/saved.py
 
 $(PEERS)/installed: requirements-peers.txt
 	$(PYTHON) -m venv --clear $(PEERS)

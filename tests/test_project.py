@@ -258,6 +258,7 @@ def test_the_packages_are_typed_and_carry_their_data():
         "checked.json",
         "peers.json",
         "published.json",
+        "saved_tensors.json",
         "source_notes.json",
     ]
 

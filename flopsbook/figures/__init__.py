@@ -5,6 +5,7 @@ from flopsbook.figures.comparing import *  # noqa: F403
 from flopsbook.figures.convolution import *  # noqa: F403
 from flopsbook.figures.dense import *  # noqa: F403
 from flopsbook.figures.language import *  # noqa: F403
+from flopsbook.figures.moving import *  # noqa: F403
 from flopsbook.figures.networks import *  # noqa: F403
 from flopsbook.figures.reports import *  # noqa: F403
 from flopsbook.figures.scattering import *  # noqa: F403

@@ -6,6 +6,6 @@
 """
 
 from flopslib.hardware.data_sheets import Chip, chip, chips
-from flopslib.hardware.times import Bounds, bounds, mbu, mfu
+from flopslib.hardware.times import Bounds, Span, bounds, mbu, mfu
 
-__all__ = ["Bounds", "Chip", "bounds", "chip", "chips", "mbu", "mfu"]
+__all__ = ["Bounds", "Chip", "Span", "bounds", "chip", "chips", "mbu", "mfu"]

@@ -38,13 +38,13 @@ class Span:
 
     @property
     def seconds(self) -> Any:
-        """The longest of them: they can overlap."""
+        """The longest of them, since they can overlap."""
         known = [each for each in (self.products, self.other, self.memory) if each is not None]
         return _longest(known)
 
     @property
     def bound_by(self) -> str:
-        """What takes longest: "products", "other" or "memory"."""
+        """What takes longest, "products", "other" or "memory"."""
         if is_array(self.seconds):
             raise ValueError("bound_by is for one computation, and this is a sweep of them")
         return next(name for name in NEEDS if getattr(self, name) == self.seconds)
@@ -71,17 +71,17 @@ class Bounds:
 
     @property
     def step_by_step(self) -> Any:
-        """The seconds of all steps, each by itself: a sum of maxima, unfused bytes."""
+        """The seconds of all steps, each by itself, which is a sum of maxima with unfused bytes."""
         return sum((span.seconds for _, span in self.steps), start=Fraction(0))
 
     @property
     def at_once(self) -> Any:
-        """The seconds of the whole: a maximum of totals, fused bytes."""
+        """The seconds of the whole, which is a maximum of totals with fused bytes."""
         return self.whole.seconds
 
     @property
     def without(self) -> str:
-        """What is left out because no data sheet says it; empty: nothing."""
+        """What is left out because no data sheet says it, and empty if nothing is."""
         return "" if self.chip.vector else "operations outside of the products"
 
     def __repr__(self) -> str:

@@ -6,7 +6,7 @@
 66
 """
 
-from flopslib.traffic.passes import Pass, Traffic, traffic
+from flopslib.traffic.passes import Moved, Pass, Traffic, traffic
 from flopslib.traffic.widths import BF16, FP32, Widths
 
-__all__ = ["BF16", "FP32", "Pass", "Traffic", "Widths", "traffic"]
+__all__ = ["BF16", "FP32", "Moved", "Pass", "Traffic", "Widths", "traffic"]

@@ -20,7 +20,7 @@ from flopslib.sizes.checks import shown
 from flopslib.sizes.exact import Sweep, is_expression, plain, wrapped
 from flopslib.traffic.widths import BF16, Widths
 
-__all__ = ["Pass", "Traffic", "traffic"]
+__all__ = ["Moved", "Pass", "Traffic", "traffic"]
 
 #: Every step by itself, all of them together, or the groups by the names of their steps.
 Fused: TypeAlias = bool | str | Sequence[str | Sequence[str]]
@@ -77,12 +77,12 @@ class Pass:
 
     @cached_property
     def other(self) -> Any:
-        """Operations outside of the products: additions, comparisons, exponentials and so on."""
+        """Operations outside of the products, such as additions, comparisons and exponentials."""
         return _sum(beside_products(step) for step in self.steps)
 
     @property
     def intensity(self) -> Any:
-        """FLOPs for each byte: a fraction, a formula, or an array of floats."""
+        """FLOPs for each byte, as a fraction, a formula, or an array of floats."""
         return ratio(self.flops, self.bytes)
 
 
@@ -120,12 +120,12 @@ class Traffic:
 
     @property
     def other(self) -> Any:
-        """Operations outside of the products: additions, comparisons, exponentials and so on."""
+        """Operations outside of the products, such as additions, comparisons and exponentials."""
         return _sum(each.other for each in self.passes)
 
     @property
     def intensity(self) -> Any:
-        """Arithmetic intensity, FLOPs for each byte: a fraction, a formula, or an array.
+        """Arithmetic intensity, FLOPs for each byte, as a fraction, a formula, or an array.
 
         >>> from flopslib import linear
         >>> traffic(linear(4096, 4096, bias=False)).intensity < 1
@@ -135,7 +135,7 @@ class Traffic:
 
     @property
     def by_role(self) -> dict[str, Any]:
-        """The bytes by what they are: each role that is read, and "result" for what is written.
+        """The bytes by what they are, each role that is read and "result" for what is written.
 
         >>> from flopslib import linear
         >>> traffic(linear(3, 2, batch=5)).by_role
@@ -184,20 +184,19 @@ def traffic(derivation: Any, widths: Widths = BF16, *, fused: Fused = False) -> 
             f"derivation must be a derivation such as flopslib.linear(…) returns, "
             f"got {shown(derivation)}"
         )
-    known = [_checked(step) for step in steps]
-    groups = list(_groups(known, fused))
+    known = list(steps)
+    groups = list(step_groups(known, fused))
     stored = _Stored(known, widths)
     needed = _read_in(groups)
     return Traffic(tuple(_pass(at, g, needed, stored) for at, g in enumerate(groups)), widths)
 
 
-def _checked(step: Step) -> Step:
+def _checked(step: Step) -> None:
     if not step.reads or step.writes is None:
         raise ValueError(
             f"the step {step.name!r} does not say what it reads and writes, so nobody knows what "
             f"it moves: give it reads=(Operand(…), …) and writes=Operand(…)"
         )
-    return step
 
 
 # --- passes -------------------------------------------------------------------------
@@ -205,33 +204,41 @@ def _checked(step: Step) -> Step:
 Group: TypeAlias = list[Step]
 
 
-def _groups(steps: list[Step], fused: Fused) -> Iterator[Group]:
-    """Yield the steps of each pass; those that write one result together are never apart."""
+def step_groups(steps: list[Step], fused: Fused, argument: str = "fused") -> Iterator[Group]:
+    """Yield the steps of each pass; those that write one result together are never apart.
+
+    Raises:
+        TypeError, ValueError: as :func:`traffic` does.
+    """
+    for step in steps:
+        _checked(step)
     if fused is True:
         yield from [steps] if steps else []
         return
     together = [list(group) for _, group in groupby(steps, key=lambda step: step.writes)]
-    names = _names(fused)
+    names = _names(fused, argument)
     found = [_place(group[0], names) for group in together]
     for at, wanted in enumerate(names):
         if at not in found:
-            raise ValueError(f"fused names {wanted[0]!r}, and no step is called that")
+            raise ValueError(f"{argument} names {wanted[0]!r}, and no step is called that")
     places = (at if at is not None else -1 - n for n, at in enumerate(found))
     for _, run in groupby(zip(places, together, strict=True), key=lambda pair: pair[0]):
         yield [step for _, group in run for step in group]
 
 
-def _names(fused: Fused) -> list[tuple[str, ...]]:
+def _names(fused: Fused, argument: str) -> list[tuple[str, ...]]:
     if fused is False:
         return []
     if isinstance(fused, str):
         fused = [fused]
     if not isinstance(fused, list | tuple):
-        raise TypeError(f"fused must be True, False or names of steps, got {shown(fused)}")
+        raise TypeError(f"{argument} must be True, False or names of steps, got {shown(fused)}")
     names = [tuple(each) if isinstance(each, list | tuple) else (each,) for each in fused]
     for name in (name for group in names for name in group):
         if not isinstance(name, str):
-            raise TypeError(f"fused must be True, False or names of steps, got {shown(name)} in it")
+            raise TypeError(
+                f"{argument} must be True, False or names of steps, got {shown(name)} in it"
+            )
     return names
 
 
