@@ -85,7 +85,7 @@ def decode_table(
     >>> from flopslib.hardware import chip
     >>> table = decode_table(lambda n: (n * 10**9, 10**9), [1], chip("H100 SXM"))
     >>> print(repr(table).splitlines()[2])
-    | 1 | 1.0 | 1.0 | 3,350 | 0.3 % |
+    | 1 | 1.0 | 1.0 | 3,350 | 0.3 % |
     """
     rows = []
     for batch in batches:
