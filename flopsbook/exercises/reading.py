@@ -20,6 +20,7 @@ from flopsbook.exercises.showing import (
     numpy_numbers,
     shown,
 )
+from flopslib.layers.habits import ParameterCount
 
 __all__ = ["read_number", "read_whole"]
 
@@ -75,7 +76,7 @@ count is exact: divide with `//` rather than `/`.
 
 
 def _plain_number(answer: Any) -> int | float | Fraction | None:
-    if exactly(answer, (int, float, Fraction)):
+    if exactly(answer, (int, float, Fraction, ParameterCount)):
         number: int | float | Fraction = answer
         return number
     if exactly(answer, numpy_numbers()):

@@ -50,6 +50,7 @@ from flopslib.layers.elementwise import (
     Sum,
     Tanh,
 )
+from flopslib.layers.graph import Cat, Graph, MatMul
 from flopslib.layers.habits import missing
 from flopslib.layers.layer import Layer, ShapeError
 from flopslib.layers.normalization import (
@@ -82,6 +83,7 @@ __all__ = [
     "AvgPool2d",
     "BatchNorm1d",
     "BatchNorm2d",
+    "Cat",
     "ChannelShuffle",
     "ClassToken",
     "Concat",
@@ -93,6 +95,7 @@ __all__ = [
     "Dropout",
     "Embedding",
     "Flatten",
+    "Graph",
     "GroupNorm",
     "Hardsigmoid",
     "Hardswish",
@@ -103,6 +106,7 @@ __all__ = [
     "LeakyReLU",
     "LearnedPositions",
     "Linear",
+    "MatMul",
     "MaxPool2d",
     "Mean",
     "MultiheadAttention",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeAlias
 
@@ -116,7 +116,7 @@ class Layer(metaclass=LayerType):
     """
 
     #: How many inputs it can take.
-    _takes: ClassVar[tuple[int, ...]] = (1,)
+    _takes: ClassVar[Sequence[int]] = (1,)
 
     _given: tuple[tuple[str, Any], ...] = ()
     #: The layers that this one keeps, in order; one that is kept twice is there twice.
@@ -248,7 +248,7 @@ class Layer(metaclass=LayerType):
 
     def derivation(self, input_shape: Shape) -> Derivation:
         """Return what the layer costs, everything inside it included."""
-        steps = measured(self, checked_shape(input_shape)).steps()
+        steps = measured(self, checked_shapes(self, input_shape)).steps()
         return Derivation(tuple(steps), type(self).__name__)
 
     def axes(self, input_shape: Shape) -> str | None:
@@ -373,7 +373,7 @@ def _together(layer: Layer, inputs: tuple[Any, ...]) -> Any:
         layer._refuse(f"needs {wanted} inputs, got {len(inputs)}: {', '.join(map(str, inputs))}")
     if len(inputs) == 1:
         return inputs[0]
-    if type(layer)._takes is Layer._takes and type(layer).__module__.startswith("flopslib."):
+    if type(layer)._takes is Layer._takes and not (layer._is_foreign or layer._flows()):
         layer._refuse(f"takes one input, got {len(inputs)}: {', '.join(map(str, inputs))}")
     return inputs
 
@@ -387,16 +387,47 @@ def checked_shape(input_shape: Any) -> Shape:
     >>> checked_shape([1, 3, 224, 224])
     (1, 3, 224, 224)
     """
-    if not isinstance(input_shape, (tuple, list)):
+    return _checked("input_shape", input_shape)
+
+
+def checked_shapes(layer: Layer, given: Any) -> Any:
+    """Return the shape of the input of a network, or of several as a tuple.
+
+    Args:
+        layer: the network; the inputs of a graph have names.
+        given: a shape, a tuple of shapes, or a dict from the names to shapes.
+
+    Raises:
+        TypeError: neither, or a dict for a network whose inputs have no names.
+        ValueError: a name that is missing or too many, a size below 1.
+
+    >>> from flopslib.layers import Sum
+    >>> checked_shapes(Sum(), [(1, 3), [2, 3]])
+    ((1, 3), (2, 3))
+    """
+    if isinstance(given, Mapping):
+        names = layer.__dict__.get("inputs")
+        if not isinstance(names, tuple):
+            raise TypeError(
+                f"the inputs of {layer!r} have no names: give the shapes as a tuple, in order"
+            )
+        if set(names) != set(given):
+            raise ValueError(f"the inputs are {', '.join(names)}, got {', '.join(map(str, given))}")
+        found = tuple(_checked(f"input_shape[{name!r}]", given[name]) for name in names)
+        return found[0] if len(found) == 1 else found
+    if isinstance(given, (tuple, list)) and given and isinstance(given[0], (tuple, list)):
+        found = tuple(_checked(f"input_shape[{at}]", shape) for at, shape in enumerate(given))
+        return _together(layer, found)
+    return checked_shape(given)
+
+
+def _checked(name: str, shape: Any) -> Shape:
+    if not isinstance(shape, (tuple, list)):
         raise TypeError(
-            f"input_shape must be a tuple of positive integers such as (1, 3, 224, 224), "
-            f"got {shown(input_shape)}"
+            f"{name} must be a tuple of positive integers such as (1, 3, 224, 224), "
+            f"got {shown(shape)}"
         )
-    return tuple(_side(at, side) for at, side in enumerate(input_shape))
-
-
-def _side(at: int, side: Any) -> int:
-    return size(f"input_shape[{at}]", side)
+    return tuple(size(f"{name}[{at}]", side) for at, side in enumerate(shape))
 
 
 class Node:

@@ -13,7 +13,7 @@ from typing import Any
 
 from flopslib import layers as kinds
 from flopslib.derivation.opcount import OpCount
-from flopslib.layers.layer import Layer, Shape, joined
+from flopslib.layers.layer import Layer, Shape, checked_shapes, joined, several
 from flopslib.loops import arrays, primitives
 from flopslib.loops.arrays import Array
 from flopslib.loops.attention import attend, in_heads
@@ -59,7 +59,7 @@ def run_layers(
     True
     """
     run = _Run(loops or {})
-    run.at("", model, tuple(input_shape))
+    run.at("", model, *several(checked_shapes(model, input_shape)))
     return run.tallies
 
 
@@ -445,12 +445,28 @@ def _mean(layer: kinds.Mean, x: Array, weights: Weights) -> Array:
     return y.reshape(layer.output_shape(x.shape))
 
 
+@_loop(kinds.MatMul)
+def _matmul(layer: kinds.MatMul, x: tuple[Array, Array], weights: Weights) -> Array:
+    left, right = (each.reshape(-1, *each.shape[-2:]) for each in x)
+    products = [
+        [[dot(list(row), list(column)) for column in b.swapaxes(0, 1)] for row in a]
+        for a, b in zip(left, right, strict=True)
+    ]
+    return arrays.array(products).reshape(*x[0].shape[:-1], x[1].shape[-1])
+
+
 # --- moves -------------------------------------------------------------------
 
 
 @_loop(kinds.Identity, kinds.Dropout, kinds.StochasticDepth, kinds.ChannelShuffle, kinds.NotRun)
 def _unchanged(layer: Layer, x: Array, weights: Weights) -> Array:
     return x
+
+
+@_loop(kinds.Cat)
+def _cat(layer: kinds.Cat, x: Array | tuple[Array, ...], weights: Weights) -> Array:
+    parts = [x] if isinstance(x, Array) else list(x)
+    return arrays.concatenate(parts, axis=layer.dim % parts[0].ndim)
 
 
 @_loop(kinds.Flatten)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from flopslib.layers.habits import no_layer
-from flopslib.layers.layer import Layer, Node, Shape, checked_shape, measured
+from flopslib.layers.layer import Layer, Node, checked_shapes, measured
 from flopslib.report import views
 from flopslib.report.backward import backward_root
 from flopslib.report.rows import Measured, Row
@@ -26,7 +26,9 @@ def count(model: Layer, input_shape: Any, *more: Any, training: bool = False) ->
     Args:
         model: a layer, such as ``flopslib.models.resnet50()``.
         input_shape: the shape of the input, the batch included, such as
-            (1, 3, 224, 224) for an image or (1, 2048) for a text of tokens.
+            (1, 3, 224, 224) for an image or (1, 2048) for a text of tokens; for several
+            inputs a tuple of shapes, or a dict by the names that a graph gives them.
+        more: nothing; further shapes are refused.
         training: whether to count the forward pass of training, where batch norms compute the
             statistics of the batch and dropout draws; False: inference.
 
@@ -44,10 +46,11 @@ def count(model: Layer, input_shape: Any, *more: Any, training: bool = False) ->
     if more:
         every = ", ".join(map(shown, (input_shape, *more)))
         raise TypeError(f"count takes the shapes of several inputs as one tuple: ({every})")
-    return Report(_measured(_layer(model), checked_shape(input_shape), training))
+    return Report(_measured(_layer(model), input_shape, training))
 
 
-def _measured(model: Layer, shape: Shape, training: bool) -> Node:
+def _measured(model: Layer, input_shape: Any, training: bool) -> Node:
+    shape = checked_shapes(model, input_shape)
     # what is made is all kept, so a search for garbage finds none, and takes longer each time
     was_on = gc.isenabled()
     gc.disable()

@@ -12,7 +12,7 @@ from typing import Any
 from flopslib.costs.compiling import KINDS
 from flopslib.derivation.derivation import Derivation
 from flopslib.derivation.opcount import MAIN_KINDS, OpCount
-from flopslib.layers.layer import Counts, Layer, Node, Shape, joined
+from flopslib.layers.layer import Counts, Layer, Node, Shape, joined, several
 from flopslib.sizes.checks import shown
 
 __all__ = ["Group", "Measured", "Row"]
@@ -155,6 +155,22 @@ class Measured(_Counted):
         return self._root.output_shape
 
     @property
+    def outputs(self) -> dict[str, Shape]:
+        """The shapes that came out, by the names of a graph's outputs; without names, by number.
+
+        >>> from flopslib import count
+        >>> from flopslib.layers import Linear
+        >>> count(Linear(3, 2), (1, 3)).outputs
+        {'0': (1, 2)}
+        """
+        return _by_name(self._root.layer.__dict__.get("outputs"), self.output_shape)
+
+    @property
+    def inputs(self) -> dict[str, Shape]:
+        """The shapes that went in, in the same way."""
+        return _by_name(self._root.layer.__dict__.get("inputs"), self.input_shape)
+
+    @property
     def parameters(self) -> int:
         """How many numbers are learnt."""
         return int(self._root.layer.parameters)
@@ -249,6 +265,12 @@ class Measured(_Counted):
         while len(self.groups(depth + 1)) <= most:
             depth += 1
         return depth
+
+
+def _by_name(names: Any, shapes: Any) -> dict[str, Shape]:
+    listed = several(shapes)
+    named = isinstance(names, tuple) and len(names) == len(listed)
+    return dict(zip(names if named else map(str, range(len(listed))), listed, strict=True))
 
 
 def is_inside(path: str, outer: str) -> bool:

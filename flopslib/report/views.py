@@ -154,7 +154,8 @@ class ReportTable:
         not_run = (
             f" {text(idle)} parameters are in layers that are kept and not run." if idle else ""
         )
-        first = f"Input: {shape_text(self.report.input_shape)}.{left_out}{not_run}"
+        came_out = f" {_named('Output', of)}." if len(of := self.report.outputs) > 1 else ""
+        first = f"{_named('Input', self.report.inputs)}.{came_out}{left_out}{not_run}"
         return [first, *(f"{said}." for said in self.report.assumptions)]
 
     def markdown(self) -> str:
@@ -190,6 +191,17 @@ class ReportTable:
             f'<table class="table"><thead><tr>{head}</tr></thead>\n'
             f"<tbody>\n{body}\n</tbody>\n<tfoot>{foot}</tfoot></table></div>{notes}"
         )
+
+
+def _named(what: str, shapes: Mapping[str, Any]) -> str:
+    """Write one shape, or several with their names.
+
+    >>> _named("Input", {"x": (1, 3)}), _named("Output", {"score": (1, 2), "mean": (1, 4)})
+    ('Input: 1×3', 'Outputs: score 1×2, mean 1×4')
+    """
+    if len(shapes) == 1:
+        return f"{what}: {shape_text(*shapes.values())}"
+    return f"{what}s: {', '.join(f'{name} {shape_text(s)}' for name, s in shapes.items())}"
 
 
 def _escaped(cell: str) -> str:

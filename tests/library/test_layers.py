@@ -19,6 +19,7 @@ from flopslib.layers import (
     AvgPool2d,
     BatchNorm1d,
     BatchNorm2d,
+    Cat,
     ChannelShuffle,
     ClassToken,
     Concat,
@@ -30,6 +31,7 @@ from flopslib.layers import (
     Dropout,
     Embedding,
     Flatten,
+    Graph,
     GroupNorm,
     Hardsigmoid,
     Hardswish,
@@ -40,6 +42,7 @@ from flopslib.layers import (
     LeakyReLU,
     LearnedPositions,
     Linear,
+    MatMul,
     MaxPool2d,
     Mean,
     MultiheadAttention,
@@ -235,6 +238,17 @@ CASES = [
     ),
     # 4*1 and a bias; the sum is broadcast
     (Residual(Linear(4, 1)), (2, 4), (2, 4), 5),
+    (Cat(), ((2, 3, 5), (2, 1, 5), (2, 3, 5)), (2, 7, 5), 0),
+    (Cat(-1), ((2, 3), (2, 5)), (2, 8), 0),
+    (MatMul(), ((2, 3, 5), (2, 5, 7)), (2, 3, 7), 0),
+    (MatMul(), ((3, 5), (5, 2)), (3, 2), 0),
+    # 3*4 weights and 4 biases, 4*3 and 3
+    (
+        Graph(a=Linear(3, 4), b=(Linear(4, 3), "a"), sum=(Sum(), "x", "b")),
+        (2, 3),
+        (2, 3),
+        31,
+    ),
     (Concat(Identity(), Linear(3, 5), dim=-1), (2, 3), (2, 8), 20),
     (Multiply(Identity(), Sequential(Linear(3, 1), Sigmoid())), (2, 3), (2, 3), 4),
     (Add(Linear(3, 2), Linear(3, 2), Linear(3, 1)), (5, 3), (5, 2), 20),
@@ -310,7 +324,7 @@ PLAIN = [case[0] for case in CASES if type(case[0]).__mro__[1] is not Layer or n
 
 @pytest.mark.parametrize("layer", PLAIN, ids=repr)
 def test_a_layer_is_written_as_the_call_that_builds_it(layer):
-    if not isinstance(layer, Sequential | Concat | Multiply | Add | Identity):
+    if not isinstance(layer, Sequential | Concat | Multiply | Add | Identity | Graph):
         assert eval(repr(layer), vars(layers)) == layer
 
 
@@ -608,6 +622,11 @@ MISFITS = [
     (Select(1, 3), (1, 3, 2), "Select(1, 3) has no entry 3 at dimension 1 of (1, 3, 2)"),
     (Concat(Linear(3, 2), Linear(3, 4), dim=0), (1, 3), "Concat(2 layers) joins dimension 0 of shapes that differ elsewhere: 0 (1, 2), 1 (1, 4)"),
     (Add(Linear(3, 2), Linear(3, 4)), (1, 3), "Add(2 layers) joins results that do not broadcast together: (1, 2) and (1, 4)"),
+    (Cat(2), ((1, 3), (1, 2)), "Cat(dim=2) has no dimension 2 in an input of shape (1, 3)"),
+    (Cat(0), ((1, 3), (1, 2)), "Cat(dim=0) joins dimension 0 of shapes that differ elsewhere: (1, 3), (1, 2)"),
+    (MatMul(), ((2, 3), (2, 3)), "MatMul() needs shapes (…, m, k) and (…, k, n), got (2, 3) and (2, 3)"),
+    (Graph(a=ReLU(), inputs=("x", "y")), (2, 3), "Graph(1 node) needs 2 inputs (x, y), got 1: (2, 3)"),
+    (Graph(a=ReLU(), b=(ReLU(), "a.1")), (2, 3), "Graph(2 nodes) asks for a.1, and a makes 1 results"),
     (Multiply(Linear(3, 2)), (1, 3), "Multiply(1 layer) needs two or more layers"),
     (Residual(Linear(3, 2)), (1, 3), "Residual(Linear(3, 2)) adds shapes that differ: (1, 2) from its body, (1, 3) around it"),
 ]  # fmt: skip
