@@ -18,10 +18,12 @@ from flopsbook.palette import PROJECTION, PROJECTION_TINT, SQUARE, SQUARE_TINT
 from flopsbook.picture import Picture, canvas, finished
 from flopslib.derivation.derivation import Derivation
 from flopslib.hardware import Chip
-from flopslib.memory import linked
+from flopslib.memory import linked, training_state
 from flopslib.traffic import BF16, Widths, traffic
 
 __all__ = [
+    "memory_bars",
+    "memory_bars_data",
     "moved_shares", "moved_shares_data", "roofline", "roofline_data",
     "serving_shares", "serving_shares_data",
 ]  # fmt: skip
@@ -173,6 +175,55 @@ def serving_shares(build: Any, batches: Sequence[int], seen: int) -> Picture:
             caption=f"The bytes of one decode step of a model at a context of {seen:,} tokens. "
             f"The cache is {100 * first['cache']:.0f} % of them at the top and "
             f"{100 * last['cache']:.0f} % at the bottom.",
+            alt="Bars divided into shares. " + "; ".join(lines) + ".",
+            data=data,
+        )
+
+
+STATES = {
+    "weights": (PROJECTION[0], PROJECTION_TINT[0]),
+    "gradients": (ORANGE, ORANGE_TINT),
+    "optimiser": (SQUARE[0], SQUARE_TINT[0]),
+    "activations": (BLUE, BLUE_TINT),
+}
+
+
+def memory_bars_data(
+    parameters: int, activations: Mapping[str, int], recipe: str = "Adam, mixed precision"
+) -> dict[str, dict[str, float]]:
+    """Return the shares of the memory of a training run, for several sets of activations.
+
+    >>> memory_bars_data(10, {"none": 0})["none"]["optimiser"]
+    0.75
+    """
+    state = training_state(parameters, recipe)
+    rest = state["all"] - state["weights"] - state["gradients"]
+    found = {}
+    for name, number in activations.items():
+        parts = {"weights": state["weights"], "gradients": state["gradients"],
+                 "optimiser": rest, "activations": number}  # fmt: skip
+        found[name] = {part: size / sum(parts.values()) for part, size in parts.items()}
+    return found
+
+
+def memory_bars(
+    parameters: int, activations: Mapping[str, int], recipe: str = "Adam, mixed precision"
+) -> Picture:
+    """Draw a bar for each set of activations: the shares of the memory of a training run."""
+    data = memory_bars_data(parameters, activations, recipe)
+    shares = {part: [each[part] for each in data.values()] for part in STATES}
+    with canvas(6.4, 1.1 + 0.42 * len(data)) as (figure, axes):
+        stacked(axes, list(data), shares, STATES.__getitem__)
+        lines = (
+            f"{name}: " + ", ".join(f"{part} {100 * n:.0f} %" for part, n in each.items())
+            for name, each in data.items()
+        )
+        first, *_, last = data.values()
+        return finished(
+            figure,
+            caption="The memory of a training run with Adam in mixed precision. Activations are "
+            f"{100 * first['activations']:.0f} % of it at the top and "
+            f"{100 * last['activations']:.0f} % at the bottom.",
             alt="Bars divided into shares. " + "; ".join(lines) + ".",
             data=data,
         )

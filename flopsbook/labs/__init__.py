@@ -17,12 +17,13 @@ from flopsbook.labs.crossing import crossover
 from flopsbook.labs.form import Form
 from flopsbook.labs.image_network import image_lab, vision_lab
 from flopsbook.labs.language_model import calculator
+from flopsbook.labs.memories import memory_lab
 from flopsbook.labs.model_explorer import Explorer, explorer
 from flopsbook.labs.rooflines import roofline_lab
 from flopsbook.labs.view import Lab, lab
 
 __all__ = [
     "Explorer", "Form", "Lab",
-    "calculator", "converter", "crossover", "explorer", "image_lab", "lab", "roofline_lab",
-    "vision_lab",
+    "calculator", "converter", "crossover", "explorer", "image_lab", "lab", "memory_lab",
+    "roofline_lab", "vision_lab",
 ]  # fmt: skip

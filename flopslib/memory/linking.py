@@ -122,7 +122,7 @@ def _seen_as(asked: list[Operand], read: list[Operand], path: str) -> Iterator[O
     if len(read) == 1:
         read = read * len(asked)
     for operand, source in zip(asked, read, strict=False):
-        if operand.shape == source.shape or (operand.size == source.size and not source.of):
+        if operand.shape == source.shape:
             yield source
         else:
             yield Operand(joined(path, operand.name), operand.shape, operand.role, of=(source,))

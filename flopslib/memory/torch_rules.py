@@ -226,6 +226,15 @@ def _with_fused_attention(steps: list[Step]) -> Iterator[Step]:
 
 def _repeated(step: Step, keys: Operand) -> Any:
     """Return the numbers of keys or values repeated for every head; 0: none are shared."""
-    each = [wrapped(source.size) for source in keys.sources()]
     size = product((*step.reads[0].shape[:2], *keys.shape[-2:]))
-    return 0 if same(size, plain(sum(each))) else size
+    return 0 if same(size, _before(keys)) else size
+
+
+def _before(operand: Operand) -> Any:
+    """Return how many numbers an operand is made of: a view of one may have fewer or more."""
+    if not operand.of:
+        return operand.size
+    sizes = [_before(source) for source in operand.of]
+    if len(sizes) > 1:
+        return plain(sum(map(wrapped, sizes)))
+    return min(operand.size, *sizes) if isinstance(operand.size, int) else sizes[0]

@@ -11,7 +11,7 @@ from bs4 import BeautifulSoup
 from py_mini_racer import MiniRacer
 
 from flopsbook.build.labs import SHARED
-from flopsbook.labs import calculator, converter, image_lab, roofline_lab, vision_lab
+from flopsbook.labs import calculator, converter, image_lab, memory_lab, roofline_lab, vision_lab
 from flopsbook.labs.conversion import known
 from flopsbook.labs.image_network import (
     PATCHED_SIDES,
@@ -48,6 +48,7 @@ FORMS = {
     "image_network": image_lab,
     "vision_transformer": vision_lab,
     "roofline": roofline_lab,
+    "memory": memory_lab,
 }
 every_form = pytest.mark.parametrize("name", FORMS)
 

@@ -137,6 +137,17 @@ def test_every_rule_is_used_and_has_a_sentence():
     assert kept(tokens, Torch()).by_rule["numbers of rows, 8 bytes each"] == 3 * 5 * 8
 
 
+def test_keys_are_repeated_only_where_heads_share_them():
+    repeated = "keys and values repeated for the heads that share them"
+    for heads, is_repeated in ((KV_HEADS, True), (HEADS, False)):
+        layer = llama(1, WIDTH, HEADS, INNER, num_kv_heads=heads, causal=True, vocab_size=9)
+        network = linked(layer["layers"], (BATCH, LENGTH, WIDTH))
+        rules = kept(network, Torch(attention="steps")).by_rule
+        assert (repeated in rules) == is_repeated
+        if is_repeated:  # keys and values, four bytes a number
+            assert rules[repeated] == 2 * 4 * BATCH * LENGTH * WIDTH
+
+
 def test_the_published_formula_of_a_block_is_derived():
     layer = dropped(formula(transformer_layer), *DROPPED)
     statistics = 8 * B * L  # which the paper leaves out
