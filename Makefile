@@ -20,9 +20,12 @@ unexport PYTHONDONTWRITEBYTECODE
 book: $(INSTALLED)
 	$(BIN)/python -m flopsbook.build.site
 
+# what drives a browser takes a second to load in each process, so what is used here is named
+ALL_TESTS := PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 $(BIN)/python -m pytest -p xdist -p nbval -p hypothesispytest -n logical
+
 # where CI=true, the order of the rooms is tried out, too
 test: book $(if $(filter true,$(CI)),$(TOOLS))
-	$(BIN)/python -m pytest -n logical
+	$(ALL_TESTS)
 
 # look at every page with Debian's chromium, and operate it with the keyboard
 test-browser: book $(TOOLS)
@@ -54,7 +57,7 @@ notebooks: $(INSTALLED)
 
 # run all tests and store what they did, for the page "How this book is checked"
 record: book $(TOOLS)
-	$(BIN)/python -m pytest -n logical --record
+	$(ALL_TESTS) --record
 	$(BIN)/python -m flopsbook.build.notebooks --run chapters/checked.ipynb
 
 format: $(INSTALLED)

@@ -42,7 +42,7 @@ def run_layers(
         model: a layer, such as ``flopslib.models.resnet18()``.
         input_shape: the shape of the input, the batch included.
         loops: for a class of layers, a function of the layer, its input and its weights,
-            which returns the output; arrays are those of :mod:`flopslib.loops.arrays`, and
+            which returns the output; arrays are those of ``flopslib.loops.arrays``, and
             weights go by name. None: such layers are not executed, and have no tally.
 
     Raises:

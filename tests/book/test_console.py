@@ -48,7 +48,9 @@ def test_a_changed_session_turns_nbval_red(tmp_path, edit):
     text = path.read_text()
     assert text.count("6 MACs") == 2
     path.write_text(text.replace("6 MACs", "7 MACs") if edit else text)
-    command = [sys.executable, "-m", "pytest", "-c", ROOT / "pyproject.toml", "--rootdir", ROOT]
+    plugins = ["-p", "xdist", "-p", "nbval"]  # in `make test` none is loaded by itself
+    command = [sys.executable, "-m", "pytest", *plugins, "-c", ROOT / "pyproject.toml"]
+    command += ["--rootdir", ROOT]
     result = subprocess.run(
         [*command, "-p", "no:cacheprovider", path], capture_output=True, cwd=ROOT
     )

@@ -121,7 +121,9 @@ def test_an_edited_output_turns_nbval_red(tmp_path, edit):
     if edit == "html":
         data[0]["text/markdown"] = data[0]["text/markdown"].replace("samples", "examples")
     nbformat.write(notebook, tmp_path / "copy.ipynb")
-    command = [sys.executable, "-m", "pytest", "-c", ROOT / "pyproject.toml", "--rootdir", ROOT]
+    plugins = ["-p", "xdist", "-p", "nbval"]  # in `make test` none is loaded by itself
+    command = [sys.executable, "-m", "pytest", *plugins, "-c", ROOT / "pyproject.toml"]
+    command += ["--rootdir", ROOT]
     result = subprocess.run(
         [*command, "-p", "no:cacheprovider", tmp_path / "copy.ipynb"], capture_output=True, cwd=ROOT
     )
