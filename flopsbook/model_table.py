@@ -112,14 +112,14 @@ TABLE = (
         "vit",
         "ViT-B/16",
         lambda: count(models.vit_b_16(), IMAGE),
-        "cut, or without the square",
+        "cut, or without scores and weighted sums",
         "vit_b_16",
     ),
     Entry(
         "gpt3",
         "GPT-3, training",
         lambda: training(models.gpt3, tokens=TOKENS, seq_len=LENGTH),
-        "the rule, without the square, rounded",
+        "the rule, without scores and weighted sums, rounded",
         "gpt3-training",
     ),
     Entry(
@@ -156,14 +156,14 @@ def model_table() -> Table:
         notes = f"{_printed(entry.says)}, {entry.kind or 'neither'}"
         rows.append([entry.name, notes, said, _digits(entry.macs), _digits(entry.flops)])
     return Table(
-        ["model", "notes, and what it is", "published", "our MACs", "our FLOPs"],
+        ["model", "notes, nearest unit", "published", "our MACs", "our FLOPs"],
         rows,
         ["left", "left", "left", "right", "right"],
     )
 
 
 def remainder_table() -> Table:
-    """Return what is left over between the notes and ours, with its share and its reason."""
+    """Return the differences between the notes and ours, each with its share and its reason."""
     rows = []
     for entry in TABLE:
         left = entry.remainder
@@ -171,4 +171,4 @@ def remainder_table() -> Table:
         sign = "−" if left < 0 else "+"
         rows.append([entry.name, entry.nearest, f"{sign}{_digits(abs(left))}", share, entry.reason])
     align = ["left", "left", "right", "right", "left"]
-    return Table(["model", "less our", "remainder", "in %", "because"], rows, align)
+    return Table(["model", "minus our", "remainder", "in %", "reason"], rows, align)

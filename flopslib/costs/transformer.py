@@ -75,7 +75,7 @@ def transformer_layer(
         learnt = (f"gamma_{number}", f"beta_{number}")[: 2 if bias else 1]
         weights = (Operand(name, (d_model,), "weight") for name in learnt)
         part, y = primitives.layer_norm(d_model, bias), Operand(f"normalised_{number}", x.shape)
-        step = Step(f"{which} norm", (part,), (positions,), "position", (x, *weights), y)
+        step = Step(f"{which} norm", (part,), (positions,), "token", (x, *weights), y)
         return Derivation((step,), step.name)
 
     def residual(which: str, reads: tuple[Operand, ...], y: Operand) -> Derivation:

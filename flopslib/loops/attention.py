@@ -67,7 +67,7 @@ def multihead_attention(
     x: Any, w_q: Any, b_q: Any, w_k: Any, b_k: Any, w_v: Any, b_v: Any, w_out: Any, b_out: Any,
     past_keys: Any, past_values: Any, *, num_heads: int, num_kv_heads: int, causal: bool,
 ) -> Any:  # fmt: skip
-    """Project, let every head attend, and project what the heads found."""
+    """Project, let every head attend, and project the joined results."""
     return windowed_attention(
         x, w_q, b_q, w_k, b_k, w_v, b_v, w_out, b_out, past_keys, past_values,
         num_heads=num_heads, num_kv_heads=num_kv_heads, causal=causal,

@@ -117,8 +117,8 @@ STEPS = {
     ),
     "transformer_layer": (
         "Transformer layer",
-        [("first norm", "position"), *ATTENTION, ("first residual sum", ELEMENT),
-         ("second norm", "position"), *FFN, ("second residual sum", ELEMENT)],
+        [("first norm", "token"), *ATTENTION, ("first residual sum", ELEMENT),
+         ("second norm", "token"), *FFN, ("second residual sum", ELEMENT)],
     ),
 }  # fmt: skip
 

@@ -290,8 +290,8 @@ EXERCISES = (
                 expected=largest_difference,
                 mistakes=words(
                     {
-                        "token table": "The rule counts the table for nothing; a part that it "
-                        "leaves out is larger.",
+                        "token table": "The rule charges for the table, which costs nothing; a "
+                        "part that it leaves out is larger.",
                         "norms": "Those are the smallest by far: a few numbers in each layer.",
                     },
                 ),
