@@ -9,5 +9,6 @@ from flopsbook.figures.moving import *  # noqa: F403
 from flopsbook.figures.networks import *  # noqa: F403
 from flopsbook.figures.reports import *  # noqa: F403
 from flopsbook.figures.scattering import *  # noqa: F403
+from flopsbook.figures.training import *  # noqa: F403
 from flopsbook.figures.transformer import *  # noqa: F403
 from flopsbook.figures.vision import *  # noqa: F403

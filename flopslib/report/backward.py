@@ -307,7 +307,8 @@ class _Tracing:
             is_learnt = self._trainable.has(path)
         if not owned and key in self._learnt:  # the weights of a layer that was run before
             return self._learnt[key]
-        return self._learnt.setdefault(key, is_learnt)
+        self._learnt[key] = is_learnt
+        return is_learnt
 
     def _once_more(self, node: BackwardNode, forward: Node) -> None:
         """Add the steps of the forward pass that are computed again."""

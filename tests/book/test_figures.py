@@ -33,6 +33,10 @@ FIGURES = {
     "shares": lambda: figures.step_shares(transformer_layer, [4, 32], d_model=8),
     "ffn": lambda: figures.ffn_lines(2, 8),
     "gelu": lambda: figures.gelu_share([8, 64]),
+    "gradients": lambda: figures.gradient_grids(3, 2),
+    "step parts": lambda: figures.step_parts(
+        {"two": count(nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 2)), (1, 4))}
+    ),
     "flow": lambda: figures.transformer_flow(8, 4, num_heads=2, causal=True),
     "terms": lambda: figures.terms_per_token([1, 4, 8]),
     "crossings": lambda: figures.crossings([8, 16], [8, 16, 32, 64]),

@@ -85,6 +85,14 @@ def test_nothing_comes_back_through_what_nothing_learnt_lies_before():
     assert report.backward(input_gradient=True, frozen="*").macs == 48 + 48 + 24
 
 
+def test_alike_layers_are_frozen_one_by_one():
+    # a list with the same layer four times has four layers
+    report = count(Sequential(*[Linear(4, 4, bias=False)] * 4), (3, 4))
+    assert report.backward(trainable="3").macs == 48
+    assert report.backward(trainable="0").macs == 4 * 48
+    assert report.backward(frozen="0").macs == (3 + 2) * 48
+
+
 def test_a_gradient_that_comes_back_twice_is_added_up():
     body = Residual(Linear(8, 8, bias=False))
     alone = count(Linear(8, 8, bias=False), (3, 8)).backward(input_gradient=True)
