@@ -143,12 +143,17 @@ def _values() -> Mapping[str, Mapping[tuple[int, ...], Any]]:
 
 
 def language_models() -> dict[str, Model]:
-    """Return the language models of the library by the names that people know.
+    """Return the GPTs and LLaMAs of the library by the names that people know.
 
     >>> list(language_models())[:2]
     ['GPT-2 small', 'GPT-2 medium']
     """
-    return {title(entry): entry for entry in catalogue().values() if len(entry.input_shape) == 2}
+    built_alike = ("flopslib.models.gpt_models", "flopslib.models.llama_models")
+    return {
+        title(entry): entry
+        for entry in catalogue().values()
+        if entry.build.__module__ in built_alike
+    }
 
 
 def _family(node: Node) -> int:

@@ -12,7 +12,7 @@ from flopslib.derivation.derivation import Derivation
 from flopslib.derivation.opcount import OpCount
 from flopslib.derivation.operands import Operand
 from flopslib.derivation.steps import Part, Step
-from flopslib.sizes.exact import Size
+from flopslib.sizes.exact import Size, product
 
 AT_LEAST = {"num_experts": "top_k"}
 MINOR = ("sigmoid",)
@@ -72,12 +72,8 @@ def mixture_of_experts(
     x, y = (Operand(name, (batch, seq_len, d_model)) for name in ("x", "y"))
     tokens: Any = batch * seq_len
     route = _route(x, tokens, d_model, num_experts, top_k, bias, sigmoid)
-    visited: Any = num_experts if all_experts else top_k
-    shares = route.result
-    if all_experts:
-        shares = Operand("all shares", (tokens, num_experts), of=(shares,))
-    experts = _Experts(tokens, d_model, d_ff, num_experts, visited, bias, gathered=not all_experts)
-    work = experts.derivation(x, shares, y)
+    sizes = (d_model, d_ff, num_experts, top_k)
+    work = _experts(route.result, x, y, tokens, sizes, bias, all_experts)
     return (route + work).named("mixture of experts")
 
 
@@ -169,16 +165,53 @@ def _shared_gate(x: Operand, found: Operand) -> Derivation:
     return gate + Derivation(steps)
 
 
+def routed_experts(
+    *sizes: Any, positions: int, bias: bool, all_experts: bool, sigmoid: bool
+) -> Derivation:
+    """Return the work of experts for positions whose scores are there.
+
+    >>> options = {"bias": False, "all_experts": False, "sigmoid": False}
+    >>> routed_experts(1, 1, 4096, 14336, 8, 2, positions=2, **options).macs
+    352321536
+    """
+    places, (d_model, _, num_experts, top_k) = sizes[:positions], sizes[positions:]
+    tokens = product(places)
+    x, y = (Operand(name, (*places, d_model)) for name in ("x", "y"))
+    scores = Operand("expert scores", (tokens, num_experts))
+    choose = _choose(scores, tokens, num_experts, top_k, sigmoid)
+    work = _experts(choose.result, x, y, tokens, sizes[positions:], bias, all_experts)
+    return (choose + work).named("experts")
+
+
+def _experts(
+    shares: Operand, x: Operand, y: Operand, tokens: Any, sizes: tuple[Any, ...], bias: bool,
+    all_experts: bool,
+) -> Derivation:  # fmt: skip
+    d_model, d_ff, num_experts, top_k = sizes
+    if all_experts:
+        shares = Operand("all shares", (tokens, num_experts), of=(shares,))
+    visited = num_experts if all_experts else top_k
+    experts = _Experts(tokens, d_model, d_ff, num_experts, visited, bias, gathered=not all_experts)
+    return experts.derivation(x, shares, y)
+
+
 def _route(
     x: Operand, tokens: Any, d_model: Any, num_experts: Any, top_k: Any, bias: bool, sigmoid: bool
 ) -> Derivation:
     """Score the experts, choose a few, and give each of them its share."""
     score = linear(d_model, num_experts, batch=tokens, bias=bias).named("router")
     score = score.on(x=x, weight="w_router", bias="b_router", y="expert scores")
+    return score + _choose(score.result, tokens, num_experts, top_k, sigmoid)
+
+
+def _choose(
+    scores: Operand, tokens: Any, num_experts: Any, top_k: Any, sigmoid: bool
+) -> Derivation:
+    """Choose a few experts by their scores, and give each of them its share."""
     steps: list[Step] = []
 
     def step(name: str, part: Part, shape: tuple[Any, ...], made: str, *sizes: Any) -> None:
-        reads: Any = (steps[-1].writes if steps else score.result,)
+        reads: Any = (steps[-1].writes if steps else scores,)
         unit = "position" if len(shape) == 1 else "score"
         steps.append(Step(name, (part,), shape, unit, reads, Operand(made, (tokens, *sizes))))
 
@@ -188,7 +221,7 @@ def _route(
     step("choice", primitives.top_k(num_experts, top_k), (tokens,), "chosen", top_k)
     part = primitives.proportions(top_k) if sigmoid else primitives.softmax(top_k)
     step("shares", part, (tokens,), "shares", top_k)
-    return score + Derivation(tuple(steps))
+    return Derivation(tuple(steps))
 
 
 class _Experts:
@@ -207,10 +240,10 @@ class _Experts:
         gate = self._linear("gate", x, self.d, self.d_ff)
         bent = self._inside("expert SiLU", primitives.silu(), "bent", gate.writes)
         up = self._linear("up", x, self.d, self.d_ff)
-        product = primitives.elementwise_product()
-        passed = self._inside("expert product", product, "passed", up.writes, bent.writes)
+        times = primitives.elementwise_product()
+        passed = self._inside("expert product", times, "passed", up.writes, bent.writes)
         down = self._linear("down", passed.writes, self.d_ff, self.d)
-        weigh = self._inside("share of each", product, "weighed", down.writes, shares)
+        weigh = self._inside("share of each", times, "weighed", down.writes, shares)
         # the gradient of a sum is that of each term
         added = Part("sum", OpCount(additions=self.visited - 1), back=OpCount)
         reads: Any = (weigh.writes,)

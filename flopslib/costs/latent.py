@@ -89,6 +89,27 @@ def latent_attention(
     return _Latent(inside, d_model, q_rank, kv_rank, rope_dim).derivation(absorbed)
 
 
+def latent_heads(
+    batch: Any, queries: Any, cache: Any, heads: Any, kv_rank: Any, head_dim: Any, rope_dim: Any,
+    value_dim: Any, *, causal: bool, absorbed: bool,
+) -> Derivation:  # fmt: skip
+    """Return scores and sums of latent attention, of queries and latents that are there."""
+    keys = queries + cache
+    visible = seen_before(queries, keys) if causal else None
+    inside = Heads(batch, heads, queries, keys, head_dim, value_dim, visible)
+    latent = _Latent(inside, head_dim, kv_rank, kv_rank, rope_dim)
+    content, position = (
+        Operand(name, (*inside.rows, width))
+        for name, width in (("queries", head_dim), ("turned queries", rope_dim))
+    )
+    latents, turned = (
+        latent.with_past(name, Operand(name, (batch, queries, width)), width)
+        for name, width in (("latents", kv_rank), ("turned_keys", rope_dim))
+    )
+    way = latent.absorbed if absorbed else latent.projected
+    return way(content, position, latents, turned).named("scores and sums")
+
+
 class _Latent:
     """The steps of latent attention."""
 
@@ -102,7 +123,7 @@ class _Latent:
         size = self.inside
         queries, content, position = self._queries()
         made, latents, turned = self._latents()
-        way = self._absorbed if absorbed else self._projected
+        way = self.absorbed if absorbed else self.projected
         attend = way(content, position, latents, turned)
         inner = size.heads * size.value_width
         joined = Operand("joined", (size.batch, size.queries, inner), of=(attend.result,))
@@ -148,10 +169,11 @@ class _Latent:
         down = self._linear("latent", self.x, self.d, self.rank, "kv_down")
         down = self._norm(down, self.rank, "kv")
         turned = self._linear("position key", self.x, self.d, self.rope, "k_rope")
-        latents = self._with_past("latents", down.result, self.rank)
-        return down + turned, latents, self._with_past("turned_keys", turned.result, self.rope)
+        latents = self.with_past("latents", down.result, self.rank)
+        return down + turned, latents, self.with_past("turned_keys", turned.result, self.rope)
 
-    def _with_past(self, name: str, new: Operand, width: Any) -> Operand:
+    def with_past(self, name: str, new: Operand, width: Any) -> Operand:
+        """Return what is new together with what is kept."""
         batch, keys = self.inside.batch, self.inside.keys
         past = Operand(f"past_{name}", (batch, keys - self.inside.queries, width), "cache")
         return Operand(name, (batch, keys, width), of=(new, past))
@@ -173,9 +195,10 @@ class _Latent:
         added = primitives.bias()
         return first + self._scores("scores of the position", self.rope, reads, "scores", added)
 
-    def _projected(
+    def projected(
         self, content: Operand, position: Operand, latents: Operand, turned: Operand
     ) -> Derivation:
+        """Make keys and values from the latents of all positions."""
         size = self.inside
         keys = self._linear("key up", latents, self.rank, size.heads * size.width, "k_up")
         of_values = size.heads * size.value_width
@@ -190,9 +213,10 @@ class _Latent:
         scores = self._both_scores(size.width, (content, k), (position, turned))
         return keys + values + scores + size.average(scores.result, v)
 
-    def _absorbed(
+    def absorbed(
         self, content: Operand, position: Operand, latents: Operand, turned: Operand
     ) -> Derivation:
+        """Take the queries to the latents, and the sums of latents to the values."""
         size = self.inside
         w_k, w_v = (
             Operand(f"w_{of}_up", (size.heads * width, self.rank), "weight")

@@ -11,6 +11,9 @@ import sys
 from typing import Any
 
 from flopslib.layers.attention import (
+    CrossAttention,
+    LatentAttention,
+    LatentHeads,
     MultiheadAttention,
     RelativePositionBias,
     RotaryEmbedding,
@@ -50,6 +53,7 @@ from flopslib.layers.elementwise import (
     Sum,
     Tanh,
 )
+from flopslib.layers.experts import Experts, MixtureOfExperts
 from flopslib.layers.graph import Cat, Graph, MatMul
 from flopslib.layers.habits import missing
 from flopslib.layers.layer import Layer, ShapeError
@@ -92,14 +96,18 @@ __all__ = [
     "Conv2dNormActivation",
     "Conv3d",
     "ConvTranspose2d",
+    "CrossAttention",
     "Dropout",
     "Embedding",
+    "Experts",
     "Flatten",
     "Graph",
     "GroupNorm",
     "Hardsigmoid",
     "Hardswish",
     "Identity",
+    "LatentAttention",
+    "LatentHeads",
     "Layer",
     "LayerNorm",
     "LayerNorm2d",
@@ -109,6 +117,7 @@ __all__ = [
     "MatMul",
     "MaxPool2d",
     "Mean",
+    "MixtureOfExperts",
     "MultiheadAttention",
     "Multiply",
     "NotRun",

@@ -19,6 +19,13 @@ SILU, MEAN = SiLU(), AdaptiveAvgPool2d(1)
 class SwiGLU(Layer):
     """A gated feed-forward network: down(SiLU(gate(x)) · up(x)).
 
+    Args:
+        in_features: the width of what comes in.
+        hidden_features: the width of the gate, and of what it lets through.
+        out_features: the width of what goes out; None: ``in_features``.
+        bias: whether the three linear layers have biases.
+        activation: what bends the gate, such as ``GELU("tanh")``; None: SiLU.
+
     Shapes:
         (…, in_features) → (…, out_features)
 
@@ -32,6 +39,7 @@ class SwiGLU(Layer):
         hidden_features: int,
         out_features: int | None = None,
         bias: bool = True,
+        activation: Layer | None = None,
     ) -> None:
         outer, inner = size("in_features", in_features), size("hidden_features", hidden_features)
         back = outer if out_features is None else size("out_features", out_features)
@@ -41,15 +49,16 @@ class SwiGLU(Layer):
             hidden_features=inner,
             out_features=out_features,
             bias=flag("bias", bias),
+            activation=None if activation is None else _built("activation", activation),
             parts=(widen, widen, Linear(inner, back, bias)),
         )
 
     def flow(self, x: Shape, run: Run) -> Shape:
         """Widen twice, bend one of the two, multiply, narrow."""
         gate, up, down = self.parts
-        gated = run("act", SILU, run("gate_proj", gate, x))
-        hidden = run("product", PRODUCT, gated, run("up_proj", up, x))
-        return run("down_proj", down, hidden)
+        bent = run("act", self.activation or SILU, run("gate_proj", gate, x))
+        hidden = run("up_proj", up, x)
+        return run("down_proj", down, run("product", PRODUCT, bent, hidden))
 
 
 class Conv2dNormActivation(Sequential):

@@ -224,6 +224,11 @@ class Shared(_Wrapper):
         """None: they are counted where they are owned."""
         return 0
 
+    @property
+    def idle_parameters(self) -> int:
+        """None, either."""
+        return 0
+
     def output_shape(self, input_shape: Shape) -> Shape:
         """Ask the layer."""
         shape: Shape = self.layer.output_shape(input_shape)

@@ -211,6 +211,21 @@ class Layer(metaclass=LayerType):
         return known
 
     @property
+    def active_parameters(self) -> int:
+        """How many of them take part in the work on one position: not those of idle experts.
+
+        >>> from flopslib.layers import Experts
+        >>> Experts(2, 3, num_experts=5, top_k=1, bias=False).active_parameters
+        18
+        """
+        return self.parameters - self.idle_parameters
+
+    @property
+    def idle_parameters(self) -> int:
+        """How many numbers are learnt and have no part in the work on one position."""
+        return sum(layer.idle_parameters for layer in self.kept)
+
+    @property
     def own_parameters(self) -> int:
         """How many numbers are learnt here, the layers inside apart."""
         weights = self.weights

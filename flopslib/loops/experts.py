@@ -27,39 +27,53 @@ def mixture_of_experts(
     w_down: Any, b_down: Any, *, top_k: int, all_experts: bool, sigmoid: bool,
 ) -> Any:  # fmt: skip
     """Let a router choose the experts of each token, and add up what they give."""
-    y: list[Any] = []
+    y = []
     for tokens in x:
-        y.append([])
+        found = []
         for token in tokens:
-            places, shares = _routed(token, w_router, b_router, top_k, sigmoid)
-            if all_experts:
-                every = range(len(w_gate))
-                shares = [shares[places.index(e)] if e in places else 0 for e in every]
-                places = list(every)
-            gates = [linear([token], w_gate[e], _of(b_gate, e))[0] for e in places]
-            bent = [[silu(number) for number in gate] for gate in gates]
-            hidden = [linear([token], w_up[e], _of(b_up, e))[0] for e in places]
-            passed = [
-                [elementwise_product(n, g) for n, g in zip(*both, strict=True)]
-                for both in zip(hidden, bent, strict=True)
-            ]
-            found = [
-                linear([vector], w_down[e], _of(b_down, e))[0]
-                for e, vector in zip(places, passed, strict=True)
-            ]
-            weighed = [
-                [elementwise_product(number, share) for number in vector]
-                for vector, share in zip(found, shares, strict=True)
-            ]
-            y[-1].append(added_up(weighed))
+            (scores,) = linear([token], w_router, b_router)
+            found.append(
+                visited(
+                    scores, token, w_gate, b_gate, w_up, b_up, w_down, b_down,
+                    top_k=top_k, all_experts=all_experts, sigmoid=sigmoid,
+                )
+            )  # fmt: skip
+        y.append(found)
     return y
 
 
-def _routed(token: Any, weight: Any, bias: Any, visited: int, by_sigmoid: bool) -> Any:
-    (scores,) = linear([token], weight, bias)
+def visited(
+    scores: Any, token: Any, w_gate: Any, b_gate: Any, w_up: Any, b_up: Any, w_down: Any,
+    b_down: Any, *, top_k: int, all_experts: bool, sigmoid: bool,
+) -> Any:  # fmt: skip
+    """Let the experts with the largest scores work on a token, and add up what they give."""
+    places, shares = _chosen(scores, top_k, sigmoid)
+    if all_experts:
+        every = range(len(w_gate))
+        shares = [shares[places.index(e)] if e in places else 0 for e in every]
+        places = list(every)
+    gates = [linear([token], w_gate[e], _of(b_gate, e))[0] for e in places]
+    bent = [[silu(number) for number in gate] for gate in gates]
+    hidden = [linear([token], w_up[e], _of(b_up, e))[0] for e in places]
+    passed = [
+        [elementwise_product(n, g) for n, g in zip(*both, strict=True)]
+        for both in zip(hidden, bent, strict=True)
+    ]
+    found = [
+        linear([vector], w_down[e], _of(b_down, e))[0]
+        for e, vector in zip(places, passed, strict=True)
+    ]
+    weighed = [
+        [elementwise_product(number, share) for number in vector]
+        for vector, share in zip(found, shares, strict=True)
+    ]
+    return added_up(weighed)
+
+
+def _chosen(scores: Any, number: int, by_sigmoid: bool) -> Any:
     if by_sigmoid:
         scores = [_sigmoid(score) for score in scores]
-    chosen = top_k(scores, visited)
+    chosen = top_k(scores, number)
     return places_of(scores, chosen), proportions(chosen) if by_sigmoid else softmax(chosen)
 
 

@@ -26,11 +26,21 @@ def latent_attention(
         new = [rms_norm(vector, gamma_kv) for vector in linear(tokens, w_kv_down)]
         latents = old + new
         turned = old_turned + linear(tokens, w_k_rope)
-        way = _absorbed if absorbed else _projected
-        found = way(queries, asked, latents, turned, w_k_up, w_v_up, causal)
+        found = latent_heads(
+            queries, asked, latents, turned, w_k_up, w_v_up, causal=causal, absorbed=absorbed
+        )
         joined = [list(chain(*pieces)) for pieces in zip(*found, strict=True)]
         y.append(linear(joined, w_out))
     return y
+
+
+def latent_heads(
+    queries: Any, asked: Any, latents: Any, turned: Any, w_k: Any, w_v: Any,
+    *, causal: bool, absorbed: bool,
+) -> Any:  # fmt: skip
+    """Let every head attend to the latents, in one of the two forms."""
+    way = _absorbed if absorbed else _projected
+    return way(queries, asked, latents, turned, w_k, w_v, causal)
 
 
 def _projected(

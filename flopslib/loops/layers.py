@@ -19,6 +19,8 @@ from flopslib.loops.arrays import Array
 from flopslib.loops.attention import attend, in_heads
 from flopslib.loops.counting import Tally, term
 from flopslib.loops.dense import linear
+from flopslib.loops.experts import visited
+from flopslib.loops.latent import latent_heads
 from flopslib.loops.loop import dot
 
 __all__ = ["run_layers"]
@@ -236,18 +238,82 @@ def _multihead(layer: kinds.MultiheadAttention, x: Array, weights: Weights) -> A
 
 @_loop(kinds.ScaledDotProductAttention)
 def _scaled(layer: kinds.ScaledDotProductAttention, x: Any, weights: Weights) -> Array:
-    queries, keys, values = x if isinstance(x, tuple) else (x, x, x)
-    past = _numbers((len(keys), layer.cache, keys.shape[2]), keys.flat[0].tally)
-    shared = queries.shape[2] // keys.shape[2]  # how many heads of queries share one of keys
+    if isinstance(x, tuple):
+        queries, keys, values = x
+    else:
+        queries = keys = x
+        values = _numbers((*x.shape[:2], layer.num_heads * layer.value_width), x.flat[0].tally)
+    shared = layer.num_heads * layer.head_dim // keys.shape[2]  # so many heads have one of keys
+    past_keys, past_values = (
+        _numbers((len(keys), layer.cache, new.shape[2]), keys.flat[0].tally)
+        for new in (keys, values)
+    )
     y = []
-    for asked, *seen, old in zip(queries, keys, values, past, strict=True):
-        k, v = (in_heads([*old, *new], layer.num_heads // shared) for new in seen)
+    for asked, *seen in zip(queries, keys, values, past_keys, past_values, strict=True):
+        k, v = (
+            in_heads([*old, *new], layer.num_heads // shared)
+            for new, old in zip(seen[:2], seen[2:], strict=True)
+        )
         found = [
-            attend(q, k[at // shared], v[at // shared], layer.causal)
+            _attended(layer, q, k[at // shared], v[at // shared], weights, at)
             for at, q in enumerate(in_heads(asked, layer.num_heads))
         ]
         y.append(arrays.concatenate([arrays.array(head) for head in found], axis=1))
     return arrays.stack(y)
+
+
+def _attended(
+    layer: kinds.ScaledDotProductAttention, q: Any, k: Any, v: Any, weights: Weights, head: int
+) -> Any:
+    sink = weights["sinks"][head] if layer.sink_logits else None
+    if not layer.chunk:
+        return attend(
+            q, k, v, layer.causal, layer.window, layer.sinks, scaled=layer.scaled, sink=sink
+        )
+    found = []
+    for at, query in enumerate(q):  # one by one: what is before its chunk is cut off
+        end = len(k) - len(q) + at + 1
+        seen = slice((end - 1) // layer.chunk * layer.chunk, end)
+        found += attend([query], k[seen], v[seen], scaled=layer.scaled, sink=sink)
+    return found
+
+
+@_loop(kinds.LatentHeads)
+def _latent(layer: kinds.LatentHeads, x: Any, weights: Weights) -> Array:
+    first, second, asked, turned = x
+    queries, latents = (first, second) if layer.absorbed else (second, first)
+    matrices = [[list(row) for row in weights[f"{of}_up.weight"]] for of in "kv"]
+    tally, y = queries.flat[0].tally, []
+    for q, new, a, new_turned in zip(queries, latents, asked, turned, strict=True):
+        old, old_turned = (
+            [list(row) for row in _numbers((layer.cache, of.shape[1]), tally)]
+            for of in (new, new_turned)
+        )
+        in_pieces = [in_heads([list(row) for row in of], layer.num_heads) for of in (q, a)]
+        all_of = [old + [list(row) for row in new], old_turned + [list(row) for row in new_turned]]
+        options: Any = {"causal": layer.causal, "absorbed": layer.absorbed}
+        heads = latent_heads(*in_pieces, *all_of, *matrices, **options)
+        y.append(arrays.concatenate([arrays.array(head) for head in heads], axis=1))
+    return arrays.stack(y)
+
+
+@_loop(kinds.Experts)
+def _experts(layer: kinds.Experts, x: Any, weights: Weights) -> Array:
+    scores, positions = x
+    parts = ("gate", "up", "down")
+    matrices = {p: [[list(row) for row in of] for of in weights[f"{p}.weight"]] for p in parts}
+    biases = {p: [list(of) for of in weights[f"{p}.bias"]] if layer.bias else None for p in parts}
+    rows = zip(
+        scores.reshape(-1, layer.num_experts), positions.reshape(-1, layer.in_features), strict=True
+    )
+    found = [
+        visited(
+            list(row), list(token), *(each for p in parts for each in (matrices[p], biases[p])),
+            top_k=layer.top_k, all_experts=layer.all_experts, sigmoid=layer.sigmoid,
+        )
+        for row, token in rows
+    ]  # fmt: skip
+    return arrays.array(found).reshape(*positions.shape)
 
 
 @_loop(kinds.RotaryEmbedding)

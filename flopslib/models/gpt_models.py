@@ -8,20 +8,8 @@ The last layer has the weights of the token embedding, so it owns none.
 
 from __future__ import annotations
 
-from flopslib.layers import (
-    GELU,
-    Embedding,
-    LayerNorm,
-    LearnedPositions,
-    Linear,
-    Residual,
-    SelfAttention,
-    Sequential,
-    Shared,
-)
-from flopslib.layers.arguments import size
 from flopslib.layers.layer import Layer
-from flopslib.models.logits import of_positions
+from flopslib.models.building import language_model
 from flopslib.models.model_list import model
 
 VOCABULARY = 50257
@@ -60,24 +48,19 @@ def gpt(
     >>> gpt(2, 128, 2, num_positions=64).output_shape((1, 10))
     (1, 10, 50257)
     """
-    attention = SelfAttention(embed_dim, num_heads, causal=causal, cache=cache)
-    mlp = Sequential(
-        ln_2=LayerNorm(embed_dim),
-        c_fc=Linear(embed_dim, 4 * embed_dim),
-        gelu=GELU("tanh"),
-        c_proj=Linear(4 * embed_dim, embed_dim),
-    )
-    layer = Sequential(
-        attention=Residual(Sequential(ln_1=LayerNorm(embed_dim), attn=attention)),
-        mlp=Residual(mlp),
-    )
-    return Sequential(
-        wte=Embedding(vocab_size, embed_dim),
-        wpe=LearnedPositions(num_positions, embed_dim, cache),
-        h=Sequential(*[layer] * size("num_layers", num_layers)),
-        ln_f=LayerNorm(embed_dim),
-        **of_positions(logits),
-        lm_head=Shared(Linear(embed_dim, vocab_size, bias=False)),
+    return language_model(
+        num_layers,
+        embed_dim,
+        vocab_size,
+        mixer={"kind": "attention", "num_heads": num_heads},
+        ffn={"kind": "mlp"},
+        norm="layer_norm",
+        num_positions=num_positions,
+        tied=True,
+        names="gpt2",
+        causal=causal,
+        cache=cache,
+        logits=logits,
     )
 
 

@@ -6,18 +6,8 @@ weights of its own.
 
 from __future__ import annotations
 
-from flopslib.layers import (
-    Embedding,
-    Linear,
-    Residual,
-    RMSNorm,
-    SelfAttention,
-    Sequential,
-    SwiGLU,
-)
-from flopslib.layers.arguments import size
 from flopslib.layers.layer import Layer
-from flopslib.models.logits import of_positions
+from flopslib.models.building import language_model
 from flopslib.models.model_list import model
 
 
@@ -56,21 +46,16 @@ def llama(
     >>> llama(2, 128, 2, 352, vocab_size=1000).output_shape((1, 10))
     (1, 10, 1000)
     """
-    attention = SelfAttention(
-        embed_dim, num_heads, num_kv_heads, bias=False, causal=causal, cache=cache, rotary=True
-    )
-    layer = Sequential(
-        attention=Residual(Sequential(norm=RMSNorm(embed_dim), self_attn=attention)),
-        mlp=Residual(
-            Sequential(norm=RMSNorm(embed_dim), mlp=SwiGLU(embed_dim, hidden_dim, bias=False))
-        ),
-    )
-    return Sequential(
-        embed_tokens=Embedding(vocab_size, embed_dim),
-        layers=Sequential(*[layer] * size("num_layers", num_layers)),
-        norm=RMSNorm(embed_dim),
-        **of_positions(logits),
-        lm_head=Linear(embed_dim, vocab_size, bias=False),
+    heads = {"num_heads": num_heads, "num_kv_heads": num_kv_heads}
+    return language_model(
+        num_layers,
+        embed_dim,
+        vocab_size,
+        mixer={"kind": "attention", **heads, "bias": False, "rotary": True},
+        ffn={"kind": "gated", "hidden_dim": hidden_dim},
+        causal=causal,
+        cache=cache,
+        logits=logits,
     )
 
 

@@ -175,6 +175,11 @@ class Measured(_Counted):
         """How many numbers are learnt."""
         return int(self._root.layer.parameters)
 
+    @property
+    def active_parameters(self) -> int:
+        """How many of them work on one position: all, but for experts that it does not visit."""
+        return int(self._root.layer.active_parameters)
+
     @cached_property
     def rows(self) -> tuple[Row, ...]:
         """A row for each layer, in the order in which they are run."""

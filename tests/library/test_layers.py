@@ -28,6 +28,7 @@ from flopslib.layers import (
     Conv2dNormActivation,
     Conv3d,
     ConvTranspose2d,
+    CrossAttention,
     Dropout,
     Embedding,
     Flatten,
@@ -36,6 +37,7 @@ from flopslib.layers import (
     Hardsigmoid,
     Hardswish,
     Identity,
+    LatentAttention,
     Layer,
     LayerNorm,
     LayerNorm2d,
@@ -45,6 +47,7 @@ from flopslib.layers import (
     MatMul,
     MaxPool2d,
     Mean,
+    MixtureOfExperts,
     MultiheadAttention,
     Multiply,
     NotRun,
@@ -80,7 +83,19 @@ from flopslib.layers import (
 )
 from flopslib.loops.layers import run_layers
 
+
 # (layer, input, output, parameters), each figure derived by hand
+class Asking(Layer):
+    """A sequence that asks a shorter and wider one."""
+
+    def __init__(self, cross):
+        self._set(cross=cross, widen=Linear(6, 8), shorten=Slice(0, 2, dim=1))
+
+    def flow(self, x, run):
+        memory = run("shorten", self.shorten, run("widen", self.widen, x))
+        return run("cross", self.cross, x, memory)
+
+
 CASES = [
     # 3*2 weights and 2 biases
     (Linear(3, 2), (3,), (2,), 8),
@@ -128,6 +143,36 @@ CASES = [
     (ScaledDotProductAttention(2, 3), (2, 5, 6), (2, 5, 6), 0),
     (ScaledDotProductAttention(2, 3, causal=True, cache=3), (2, 2, 6), (2, 2, 6), 0),
     # q 6*6, k and v 6*2 each, out 6*6: 36 + 12 + 12 + 36; biases 6 + 2 + 2 + 6
+    (ScaledDotProductAttention(2, 3, True, value_dim=5), (2, 4, 6), (2, 4, 10), 0),
+    (ScaledDotProductAttention(2, 3, True, 4, window=3, sinks=1), (2, 5, 6), (2, 5, 6), 0),
+    (ScaledDotProductAttention(2, 3, window=2, sink_logits=True), (2, 5, 6), (2, 5, 6), 2),
+    (ScaledDotProductAttention(2, 3, True, 5, chunk=4, scaled=False), (1, 9, 6), (1, 9, 6), 0),
+    (ScaledDotProductAttention(2, 3, True, 1, chunk=4), (1, 2, 6), (1, 2, 6), 0),
+    # 6·(12 + 12) + 6·6 of queries and their gate, keys, values; q and v have biases; two norms
+    (
+        SelfAttention(
+            6, 3, 1, 4, "qv", True, 2, True, qk_norm=True, rotary_dim=2, gated=True, window=3
+        ),
+        (1, 3, 6),
+        (1, 3, 6),
+        6 * 24 + 24 + 6 * 4 + 6 * 4 + 4 + 2 * 4 + 12 * 6,
+    ),
+    # 6·8 + 8 of what is asked; q 6·6 + 6, k 8·6, v 8·6 + 6, out 6·6 + 6
+    (Asking(CrossAttention(6, 3, 8, bias="qvo")), (2, 5, 6), (2, 5, 6), 56 + 42 + 48 + 54 + 42),
+    (Asking(CrossAttention(6, 2, 8, 1, 5, False)), (1, 3, 6), (1, 3, 6), 56 + 60 + 40 + 40 + 60),
+    # down 6·5 + 5, up 5·2·(3 + 2); latents 6·(4 + 2) + 4; their matrices 2·(3 + 7)·4; out 14·6
+    (LatentAttention(6, 2, 5, 4, 3, 2, 7, True, 2), (2, 3, 6), (2, 3, 6), 35 + 50 + 40 + 80 + 84),
+    (LatentAttention(6, 2, 5, 4, 3, 2, 7, False, 2, absorbed=True), (2, 3, 6), (2, 3, 6), 289),
+    (LatentAttention(6, 2, None, 4, 3, 2, 7), (1, 3, 6), (1, 3, 6), 6 * 10 + 40 + 80 + 84),
+    # a router 5·4 + 4, four experts of three matrices and their biases
+    (MixtureOfExperts(5, 3, 4, 2), (2, 3, 5), (2, 3, 5), 24 + 4 * (45 + 3 + 3 + 5)),
+    (MixtureOfExperts(5, 3, 4, 2, bias=False, all_experts=True), (7, 5), (7, 5), 20 + 4 * 45),
+    (
+        MixtureOfExperts(5, 3, 4, 2, 7, True, bias=False, sigmoid=True),
+        (1, 2, 5),
+        (1, 2, 5),
+        20 + 4 * 45 + 3 * 35 + 5,
+    ),
     (SelfAttention(6, 3, num_kv_heads=1, causal=True, rotary=True), (2, 5, 6), (2, 5, 6), 112),
     # q 5*2*4, k and v 5*1*4 each, out 2*4*5: 40 + 20 + 20 + 40
     (
@@ -297,7 +342,8 @@ def test_parameters(layer, x, y, parameters):
 
 def test_every_layer_has_a_case():
     inside = {type(row.layer) for layer, x, *_ in CASES for row in count(layer, x).rows}
-    tried = {type(layer) for layer, *_ in CASES} | inside
+    kept = {type(part) for layer, *_ in CASES for part in layer.kept}
+    tried = ({type(layer) for layer, *_ in CASES} | inside | kept) - {Asking}
     exported = {getattr(layers, name) for name in layers.__all__} - {Layer, ShapeError, layers.view}
     assert exported == tried
 
