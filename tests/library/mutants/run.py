@@ -52,6 +52,7 @@ from operators import Operators
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
 BUILD = ROOT / "_build" / "mutants"
+SESSION = BUILD / "session"
 CONFIG = tomllib.loads((HERE / "config.toml").read_text())
 CLASSES = ("code", "texts", "annotations", "not Python")
 OUTCOMES = ("killed", "survived", "timeout")
@@ -210,7 +211,7 @@ def test_in_child(tree, module, note):
         memory = CONFIG["memory"]
         resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
         os.chdir(tree)
-        sys.path.insert(0, str(tree))
+        sys.path[:0] = [str(tree), str(tree / "tests")]
         sink = os.open(note.with_suffix(".log"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         os.dup2(sink, 1)
         os.dup2(sink, 2)
@@ -290,9 +291,10 @@ def passed(slot, module):
     return outcome
 
 
-def baseline(slot):
-    """Run all tests on the unchanged copy: they have to pass, and get compiled."""
-    for module in {str(stages(m)[-1]): m for m in modules()}.values():
+def baseline(slot, chosen):
+    """Run all tests of what was chosen on the unchanged copy: they have to pass, and get compiled."""
+    wanted = [module for module in modules() if str(module).startswith(chosen)]
+    for module in {str(stages(m)[-1]): m for m in wanted}.values():
         outcome, by, seconds = passed(slot, module)
         if outcome != "survived":
             log = slot.note.with_suffix(".log").read_text()
@@ -311,14 +313,14 @@ def fingerprint():
 
 def fingerprint_of_tests():
     return hashlib.sha256(
-        b"".join(path.read_bytes() for path in sorted((ROOT / "tests").glob("*.py")))
+        b"".join(path.read_bytes() for path in sorted((ROOT / "tests" / "library").glob("*.py")))
     ).hexdigest()
 
 
 def opened(fresh):
     """Return the session: the one that was interrupted, or a new one."""
     BUILD.mkdir(parents=True, exist_ok=True)
-    path, mark = BUILD / "session.sqlite", BUILD / "session.of"
+    path, mark = SESSION.with_suffix(".sqlite"), SESSION.with_suffix(".of")
     known = mark.read_text() if mark.exists() else ""
     if fresh or known != fingerprint() or not path.exists():
         path.unlink(missing_ok=True)
@@ -327,7 +329,7 @@ def opened(fresh):
         os.chdir(ROOT)
         init(list(modules()), db, {})
         mark.write_text(fingerprint())
-        (BUILD / "session.tests").write_text(fingerprint_of_tests())
+        SESSION.with_suffix(".tests").write_text(fingerprint_of_tests())
         return db
     return WorkDB(path, WorkDB.Mode.open)
 
@@ -367,7 +369,7 @@ def work(db, jobs, chosen, again, texts):
         return
     preload()
     slots = [Slot(0)]
-    baseline(slots[0])
+    baseline(slots[0], chosen)
     slots += [Slot(number, slots[0].tree) for number in range(1, jobs)]
     queue.sort(key=lambda job: job[2] == "texts")  # they come last
     left, done, began = iter(queue), 0, time.monotonic()
@@ -465,7 +467,7 @@ def show(db, jobs):
     version = importlib.metadata.version("cosmic-ray")
     pending = db.num_work_items - db.num_results
     print(f"cosmic-ray {version}; {seconds:.0f} s of testing; {pending} mutants left to test")
-    tests = BUILD / "session.tests"
+    tests = SESSION.with_suffix(".tests")
     if not tests.exists() or tests.read_text() != fingerprint_of_tests():
         print(
             "The tests have changed since: --again tests the survivors, --fresh all mutants anew."
@@ -481,12 +483,13 @@ def show(db, jobs):
         lines = ", ".join(f"{line} {outcome}" for line, _, outcome in places)
         print(f"{module}:{lines}\n  - {before}\n  + {after}\n  {reason or 'NOT REVIEWED'}")
     stale = known.keys() - by_change.keys()
-    if not pending and stale:
+    if not pending and stale and SESSION.name == "session":
         print("\nReasons for what has not survived:")
         for module, before, after in sorted(stale):
             print(f"{module}\n  - {before}\n  + {after}")
     print(f"\nTexts that may change unnoticed: {len(text_survivors)}, listed in texts.txt")
-    store = BUILD if pending else HERE  # what a whole run found is kept
+    # what a whole run found is kept
+    store = BUILD if pending or SESSION.name != "session" else HERE
     (store / "texts.txt").write_text(
         "".join(f"{m}\n  - {b}\n  + {a}\n" for m, _, _, b, a, _ in text_survivors)
     )
@@ -503,6 +506,16 @@ def show(db, jobs):
         )
 
 
+def take_named(chosen):
+    """Change what is named and no whole run comes to, alone and in a session of its own."""
+    global SESSION
+    named = [place for place in CONFIG["when_named"] if place.startswith(tuple(chosen) or "-")]
+    named += [only for only in chosen if only.startswith(tuple(CONFIG["when_named"]))]
+    if named:
+        CONFIG["places"] = sorted(set(named))
+        SESSION = BUILD / "named"
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("chosen", nargs="*", help="only these, such as flopslib/costs/dense.py")
@@ -512,6 +525,7 @@ def main():
     parser.add_argument("--no-texts", action="store_true", help="leave texts untested")
     parser.add_argument("--jobs", type=int, default=1)
     given = parser.parse_args()
+    take_named(given.chosen)
     warnings.simplefilter("ignore", SyntaxWarning)
     db = opened(given.fresh)
     if not given.report:
