@@ -171,7 +171,11 @@ def boxes(cost, shown):
     return sum(shown.count(squeezed(form)) for form in forms)
 
 
-@pytest.mark.parametrize("chapter", sorted({cost.chapter for cost in registered().values()}))
+#: The chapters that derive a cost function; some functions have none yet.
+DERIVING = sorted({cost.chapter for cost in registered().values() if cost.chapter})
+
+
+@pytest.mark.parametrize("chapter", DERIVING)
 def test_the_formula_of_the_main_layer_is_in_one_box(chapter):
     shown = squeezed(mathematics(f"chapters/{chapter}"))
     layers = [cost for cost in registered().values() if cost.chapter == chapter]
@@ -241,7 +245,7 @@ def test_every_figure_is_in_its_page_with_a_description():
     at_least = {"conventions": 2, "linear": 2, "conv2d": 3, "depthwise_separable": 2}
     at_least |= {"attention": 3, "feed_forward": 2, "transformer": 4, "more_layers": 4}
     at_least |= {"convolutional_networks": 2, "vision_transformer": 3, "language_models": 2}
-    assert set(at_least) >= {cost.chapter for cost in registered().values()}
+    assert set(at_least) >= set(DERIVING)
     for chapter, number in at_least.items():
         pictures = soup(f"chapters/{chapter}").select("figure.picture")
         assert len(pictures) >= number
