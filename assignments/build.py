@@ -1,6 +1,6 @@
 """Build the problem sets: `make assignments`.
 
-    python -m assignments.build [layers transformers networks training]
+    python -m assignments.build [layers transformers networks training serving]
 
 For each set this writes a folder for the students and one for the teacher, after otter
 has graded the solved notebook, which has to get all points, and the untouched one, which

@@ -313,7 +313,11 @@ def parser() -> argparse.ArgumentParser:
         "busy machine costs nobody anything; who only waits may wait four times as long.",
     )
     add = found.add_argument
-    add("set", nargs="?", help="which problem set: layers, transformers, networks, training (SET)")
+    add(
+        "set",
+        nargs="?",
+        help="which problem set: layers, transformers, networks, training, serving (SET)",
+    )
     add("--submissions", type=Path, help="the folder with what was handed in (SUBMISSIONS)")
     add(
         "--roster", type=Path,

@@ -4,7 +4,7 @@ from importlib import import_module
 
 from assignments.question import Question
 
-SETS = ("layers", "transformers", "networks", "training")
+SETS = ("layers", "transformers", "networks", "training", "serving")
 
 
 def load(set_name: str) -> tuple[Question, ...]:

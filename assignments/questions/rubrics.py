@@ -25,4 +25,9 @@ RUBRICS: dict[str, tuple[tuple[str, int], ...]] = {
         ("what is left where one of the inputs is data", 1),
         ("computed again: the cost, its factor and its limit, and what is kept instead", 1),
     ),
+    "serving": (
+        ("both ways: the MACs, and the numbers that are read", 2),
+        ("the two parts put together, derived, with what it takes", 2),
+        ("the factor, both limits, and from which number of texts on it is half of one", 2),
+    ),
 }

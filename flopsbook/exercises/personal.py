@@ -165,6 +165,51 @@ TABLE: Mapping[str, Candidates] = {
         "d_model": tuple(range(1024, 2300, 64)),
         "tokens": tuple(range(3000, 9000, 500)),
     },
+    "serving-1": {
+        "num_layers": (19, 21, 22, 23, 25, 26, 27, 28),
+        "num_kv_heads": (3, 4, 5, 6),
+        "num_heads": Multiple("num_kv_heads", (2, 3)),
+        "d_model": Multiple("num_heads", (64, 72, 80, 88, 96)),
+        "prompt": (301, 307, 311, 313, 317, 331, 337, 347),
+    },
+    "serving-2": {
+        "num_kv_heads": (3, 4, 5, 6),
+        "num_heads": Multiple("num_kv_heads", (2, 4)),
+        "num_layers": (25, 27, 29, 31, 33, 35),
+        "head_dim": (64, 96, 112, 128),
+        "length": tuple(range(1000, 4000, 300)),
+        "giga_parameters": (7, 9, 11, 13),
+        "giga_bytes": (40, 48, 56, 72, 80),
+    },
+    "serving-4": {
+        "num_layers": (18, 20, 22, 26, 28, 30),
+        "num_heads": (6, 8, 10, 12),
+        "d_model": Multiple("num_heads", (64, 80, 96, 112)),
+        "window": (100, 120, 130, 150, 160, 180),
+        "tokens": tuple(range(1400, 4000, 170)),
+    },
+    "serving-5": {
+        "top_k": (2, 3, 4),
+        "tokens": (5, 6, 7),
+        "num_experts": (30, 32, 36, 40, 48, 64),
+        "d_model": tuple(range(512, 1100, 64)),
+        "d_ff": tuple(range(1200, 3000, 130)),
+    },
+    "serving-6": {
+        "giga_parameters": (7, 8, 9, 11, 13, 14),
+        "kilo_bytes": (80, 96, 112, 128, 160, 192),
+        "length": tuple(range(1100, 1900, 70)),
+        "texts": (17, 19, 20, 22, 24, 26, 28, 30),
+        "giga_bandwidth": (900, 960, 990, 1000),
+    },
+    "serving-7": {
+        "giga_parameters": (6, 7, 8, 9, 10, 11),
+        "kilo_bytes": (96, 104, 112, 128, 144, 160),
+        "length": (512, 600, 700, 800, 1000, 1100),
+        "giga_bytes": (40, 48, 56, 64, 72),
+        "giga_bandwidth": (1500, 1600, 1750, 1900, 2000),
+        "milli_seconds": (21, 22, 23, 24, 25, 26),
+    },
 }
 
 

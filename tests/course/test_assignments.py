@@ -200,6 +200,13 @@ WRONG_KEYS = {
         "Fraction(7, 6)": "Fraction(4, 3)",
         "kept(second) == B * (I + J + O * I)": "kept(second) == B * (I + J)",
     },
+    "serving": {
+        "shared == 2 * d * (P + n * S)": "shared == 2 * d * (P + S)",
+        "(n >= Fraction(P, S))": "(n > Fraction(P, S))",
+        "Fraction(40 + 3, 3)": "Fraction(40, 3)",
+        "(2 * d, d + 1)": "(2 * d, d)",
+        "/ W for one, two": "/ W_2 for one, two",
+    },
 }
 
 
@@ -231,7 +238,9 @@ def points_of(test):
 
 
 def test_an_unknown_set_is_refused():
-    with pytest.raises(ValueError, match="one of layers, transformers, networks, training, got"):
+    with pytest.raises(
+        ValueError, match="one of layers, transformers, networks, training, serving, got"
+    ):
         load("layer")
 
 
@@ -918,6 +927,6 @@ def test_the_public_seed_is_marked(tmp_path, capsys, monkeypatch):
 def test_unknown_sets_are_refused(capsys):
     with pytest.raises(SystemExit):
         build.main(["layer"])
-    assert "sets must be among layers, transformers, networks, training, got 'layer'" in (
+    assert "sets must be among layers, transformers, networks, training, serving, got 'layer'" in (
         capsys.readouterr().err
     )
