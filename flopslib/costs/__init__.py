@@ -21,6 +21,7 @@ from flopslib.costs.attention import (  # isort: skip
 from flopslib.costs.experts import mixture_of_experts, shared_mixture_of_experts
 from flopslib.costs.latent import latent_attention
 from flopslib.costs.mlp import feed_forward, gated_feed_forward
+from flopslib.costs.recurrent import gru_cell, lstm_cell, rnn_cell
 from flopslib.costs.transformer import transformer_layer
 
 __all__ = [
@@ -34,12 +35,15 @@ __all__ = [
     "depthwise_separable_conv2d",
     "feed_forward",
     "gated_feed_forward",
+    "gru_cell",
     "latent_attention",
     "linear",
+    "lstm_cell",
     "matmul",
     "mixture_of_experts",
     "multihead_attention",
     "pointwise_conv2d",
+    "rnn_cell",
     "scaled_dot_product_attention",
     "shared_mixture_of_experts",
     "transformer_layer",

@@ -103,6 +103,16 @@ def residual_sum() -> Part:
 
 
 @_primitive
+def difference() -> Part:
+    """Subtract a number from another one, such as a candidate from a state.
+
+    >>> difference().operations
+    OpCount(additions=1)
+    """
+    return Part("difference", OpCount(additions=1), takes=("term", "term"))
+
+
+@_primitive
 def elementwise_product() -> Part:
     """Multiply two numbers that were both computed, such as a gate and what it lets through.
 

@@ -66,6 +66,7 @@ from flopslib.layers.normalization import (
     RMSNorm,
 )
 from flopslib.layers.pooling import AdaptiveAvgPool2d, AvgPool2d, MaxPool2d
+from flopslib.layers.recurrent import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNCell
 from flopslib.layers.shape import (
     ChannelShuffle,
     ClassToken,
@@ -82,6 +83,9 @@ from flopslib.layers.values import view
 
 __all__ = [
     "GELU",
+    "GRU",
+    "LSTM",
+    "RNN",
     "AdaptiveAvgPool2d",
     "Add",
     "AvgPool2d",
@@ -101,11 +105,13 @@ __all__ = [
     "Embedding",
     "Experts",
     "Flatten",
+    "GRUCell",
     "Graph",
     "GroupNorm",
     "Hardsigmoid",
     "Hardswish",
     "Identity",
+    "LSTMCell",
     "LatentAttention",
     "LatentHeads",
     "Layer",
@@ -126,6 +132,7 @@ __all__ = [
     "PositionEmbedding",
     "Product",
     "RMSNorm",
+    "RNNCell",
     "ReLU",
     "ReLU6",
     "RelativePositionBias",

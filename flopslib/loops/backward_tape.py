@@ -349,3 +349,55 @@ def shared_mixture_of_experts(
         opened = tape.each(tape.linear(w["x"], w["w_opening"]), gradients.sigmoid)
         shared = tape.factor(shared, opened, lambda place: (*place[:-1], 0))
     return tape.term(routed, shared, lambda place: place)
+
+
+# --- recurrent layers ---------------------------------------------------------------------
+
+
+def _summed_parts(tape: Tape, w: Any, letter: str) -> Made:
+    """Add what a gate makes of the input to what it makes of the state."""
+    of_x, of_h = (_part(tape, w, side, letter) for side in ("i", "h"))
+    return tape.term(of_x, of_h, _same)
+
+
+def _part(tape: Tape, w: Any, side: str, letter: str) -> Made:
+    source = w["x" if side == "i" else "h"]
+    return tape.linear(source, w[f"w_{side}{letter}"], w.get(f"b_{side}{letter}"))
+
+
+def _same(place: tuple[int, ...]) -> tuple[int, ...]:
+    return place
+
+
+def _negative(number: Any) -> Any:
+    return -number, lambda g: -g
+
+
+@_on_tape
+def rnn_cell(tape: Tape, operands: Operands) -> Made:
+    """Mix the input with the state, and bend it."""
+    return tape.each(_summed_parts(tape, operands, "h"), gradients.tanh)
+
+
+@_on_tape
+def lstm_cell(tape: Tape, operands: Operands) -> Made:
+    """Forget a part of the memory, add a new part, and let a part of it out."""
+    bends = {"i": gradients.sigmoid, "f": gradients.sigmoid, "o": gradients.sigmoid}
+    i, f, o, g = (
+        tape.each(_summed_parts(tape, operands, letter), bend)
+        for letter, bend in (bends | {"g": gradients.tanh}).items()
+    )
+    w: Any = operands
+    memory = tape.term(tape.factor(f, w["c"], _same), tape.factor(i, g, _same), _same)
+    return tape.factor(o, tape.each(memory, gradients.tanh), _same)
+
+
+@_on_tape
+def gru_cell(tape: Tape, operands: Operands) -> Made:
+    """Keep a part of the state, and replace the rest by a candidate."""
+    r, z = (tape.each(_summed_parts(tape, operands, g), gradients.sigmoid) for g in "rz")
+    w: Any = operands
+    reset = tape.factor(r, _part(tape, w, "h", "n"), _same)
+    n = tape.each(tape.term(_part(tape, w, "i", "n"), reset, _same), gradients.tanh)
+    apart = tape.term(w["h"], tape.each(n, _negative), _same)
+    return tape.term(n, tape.factor(z, apart, _same), _same)

@@ -14,6 +14,7 @@ OpCount(multiplications=1, additions=1)
 from __future__ import annotations
 
 import math
+import sys
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -67,6 +68,10 @@ def nested(shape: tuple[int, ...], make: Callable[[], Any]) -> Any:
 
 def _value(number: Any) -> Any:
     return number.value if isinstance(number, CountingNumber) else number
+
+
+#: What a float can take the exponential of.
+LARGEST = math.log(sys.float_info.max)
 
 
 class CountingNumber:
@@ -141,8 +146,9 @@ class CountingNumber:
         return bool(self.value <= _value(other))
 
     def exp(self) -> CountingNumber:
-        """Count one exponential."""
-        return self._counted("exponentials", math.exp(self.value))
+        """Count one exponential, which is infinite where a float is too small for it."""
+        value = math.exp(self.value) if self.value < LARGEST else math.inf
+        return self._counted("exponentials", value)
 
     def sqrt(self) -> CountingNumber:
         """Count one square root."""

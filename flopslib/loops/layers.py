@@ -14,7 +14,7 @@ from typing import Any
 from flopslib import layers as kinds
 from flopslib.derivation.opcount import OpCount
 from flopslib.layers.layer import Layer, Shape, checked_shapes, joined, several
-from flopslib.loops import arrays, primitives
+from flopslib.loops import arrays, primitives, recurrent
 from flopslib.loops.arrays import Array
 from flopslib.loops.attention import attend, in_heads
 from flopslib.loops.counting import Tally, term
@@ -332,6 +332,69 @@ def _rotary(layer: kinds.RotaryEmbedding, x: Array, weights: Weights) -> Array:
 def _position_bias(layer: kinds.RelativePositionBias, x: Array, weights: Weights) -> Array:
     table = weights["relative_position_bias_table"].flat[0]
     return _each(x, lambda score: primitives.residual_sum(score, table))
+
+
+# --- recurrent layers --------------------------------------------------------
+
+
+@_loop(
+    kinds.RNN, kinds.LSTM, kinds.GRU, kinds.RNNCell, kinds.LSTMCell, kinds.GRUCell
+)  # fmt: skip
+def _recurrent(layer: Any, x: Array, weights: Weights) -> Array:
+    first = layer.__dict__.get("batch_first", False) and x.ndim == 3
+    steps = _batched(x, 2) if layer.SINGLE else x.swapaxes(0, 1) if first else x
+    texts = steps.reshape(1, *steps.shape) if layer.SINGLE else steps
+    rows = texts.reshape(len(texts), -1, texts.shape[-1]).tolist()
+    for at, (name, _) in enumerate(cells := list(layer._cells())):
+        if at % layer._ways == 0:
+            given, rows = rows, [[[] for _ in step] for step in rows]
+        backward = at % layer._ways == 1
+        states = _through_time(layer, given[::-1] if backward else given, name, weights)
+        for step, made in zip(rows, states[::-1] if backward else states, strict=True):
+            for row, state in zip(step, made, strict=True):
+                row += state
+    assert len(cells) == layer.num_layers * layer._ways
+    made = arrays.array(rows).reshape(*texts.shape[:-1], -1)
+    return made.reshape(layer.output_shape(x.shape)) if not first else made.swapaxes(0, 1)
+
+
+def _through_time(layer: Any, steps: list[Any], name: str, weights: Weights) -> list[Any]:
+    """Run a cell along a sequence, from a state that is nothing but zeros."""
+    found = (weights.get(f"{kind}{name}") for kind in KINDS)
+    gates = list(zip(*(_cut(each, layer.GATES) for each in found), strict=True))
+    zero = next(iter(weights.values())).flat[0].tally.number
+    state, memory = ([[zero(0) for _ in range(n)] for _ in steps[0]] for n in _widths(layer))
+    states = []
+    for step in steps:
+        state, memory = _next(layer, step, state, memory, gates)
+        if layer._state != layer.hidden_size:
+            state = linear(state, weights[f"weight_hr{name}"])
+        states.append(state)
+    return states
+
+
+KINDS = ("weight_ih", "bias_ih", "weight_hh", "bias_hh")
+
+
+def _widths(layer: Any) -> tuple[int, int]:
+    return layer._state, layer.hidden_size
+
+
+def _cut(weight: Array | None, gates: int) -> list[Any]:
+    return (
+        [None] * gates
+        if weight is None
+        else [part.tolist() for part in arrays.split(weight, gates)]
+    )
+
+
+def _next(layer: Any, x: Any, h: Any, c: Any, gates: list[Any]) -> tuple[Any, Any]:
+    if layer.GATES == 1:
+        bend = primitives.relu if layer.nonlinearity == "relu" else primitives.tanh
+        return recurrent.gate(bend, x, h, *gates[0]), c
+    if layer.GATES == 3:
+        return recurrent.gru_cell(x, h, *(each for gate in gates for each in gate)), c
+    return recurrent.remember(x, h, c, gates)
 
 
 # --- norms -------------------------------------------------------------------

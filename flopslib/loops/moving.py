@@ -183,6 +183,11 @@ class _Located(CountingNumber):
         for number in numbers:
             self.tally.moves.touch(number)  # type: ignore[attr-defined]
 
+    def __neg__(self) -> CountingNumber:
+        """Read it, too, though that counts nothing."""
+        self._touch(self)
+        return _Located(-self.value, self.tally)
+
 
 def _touching(name: str) -> Callable[..., Any]:
     of_plain_numbers = getattr(CountingNumber, name)

@@ -64,6 +64,11 @@ def residual_sum(x: Any, y: Any) -> Any:
     return x + y
 
 
+def difference(x: Any, y: Any) -> Any:
+    """Subtract the second number from the first."""
+    return x - y
+
+
 def elementwise_product(x: Any, y: Any) -> Any:
     """Multiply two numbers that were both computed."""
     return x * y

@@ -8,7 +8,16 @@ from typing import Any
 from flopslib.costs.registry import CostFunction, registered
 from flopslib.derivation.derivation import Derivation
 from flopslib.derivation.opcount import OpCount
-from flopslib.loops import attention, convolution, dense, experts, latent, mlp, transformer
+from flopslib.loops import (
+    attention,
+    convolution,
+    dense,
+    experts,
+    latent,
+    mlp,
+    recurrent,
+    transformer,
+)
 from flopslib.loops.counting import Tally
 from flopslib.loops.loop import Loop
 from flopslib.sizes.checks import shown
@@ -23,7 +32,7 @@ def loops() -> Mapping[str, Loop]:
     >>> loops()["linear"].function([[1, 2, 3]], [[4, 5, 6]], [7])
     [[39]]
     """
-    modules = (dense, convolution, attention, latent, mlp, experts, transformer)
+    modules = (dense, convolution, attention, latent, mlp, experts, recurrent, transformer)
     found = (value for module in modules for value in vars(module).values())
     return {loop.function.__name__: loop for loop in found if isinstance(loop, Loop)}
 

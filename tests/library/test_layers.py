@@ -14,6 +14,9 @@ from flopslib import conv_output_size, count, layers
 from flopslib.costs.compiling import KINDS
 from flopslib.layers import (
     GELU,
+    GRU,
+    LSTM,
+    RNN,
     AdaptiveAvgPool2d,
     Add,
     AvgPool2d,
@@ -34,6 +37,7 @@ from flopslib.layers import (
     Flatten,
     Graph,
     GroupNorm,
+    GRUCell,
     Hardsigmoid,
     Hardswish,
     Identity,
@@ -44,6 +48,7 @@ from flopslib.layers import (
     LeakyReLU,
     LearnedPositions,
     Linear,
+    LSTMCell,
     MatMul,
     MaxPool2d,
     Mean,
@@ -60,6 +65,7 @@ from flopslib.layers import (
     ReLU6,
     Residual,
     RMSNorm,
+    RNNCell,
     RotaryEmbedding,
     Scale,
     ScaledDotProductAttention,
@@ -283,6 +289,22 @@ CASES = [
     ),
     # 4*1 and a bias; the sum is broadcast
     (Residual(Linear(4, 1)), (2, 4), (2, 4), 5),
+    # 3*(2 + 3) weights and two biases of 3
+    (RNN(2, 3), (5, 2), (5, 3), 21),
+    (RNN(2, 3, nonlinearity="relu", bias=False, batch_first=True), (2, 5, 2), (2, 5, 3), 15),
+    # 12*(2 + 3) weights and two biases of 12
+    (LSTM(2, 3), (5, 2, 2), (5, 2, 3), 84),
+    # layer 0: 12*(2 + 3) and 24 twice; layer 1: 12*(6 + 3) and 24 twice
+    (LSTM(2, 3, 2, bidirectional=True), (2, 1, 2), (2, 1, 6), 432),
+    # 20*2 + 20*2 + 2*5, and in the second layer 20*2 + 20*2 + 2*5
+    (LSTM(2, 5, 2, bias=False, proj_size=2), (3, 2, 2), (3, 2, 2), 180),
+    # 9*(2 + 3) and two biases of 9
+    (GRU(2, 3, batch_first=True), (2, 5, 2), (2, 5, 3), 63),
+    (GRU(2, 3, bias=False, bidirectional=True), (3, 2), (3, 6), 90),
+    (RNNCell(2, 3), (5, 2), (5, 3), 21),
+    (RNNCell(2, 3, nonlinearity="relu"), (2,), (3,), 21),
+    (LSTMCell(2, 3, bias=False), (5, 2), (5, 3), 60),
+    (GRUCell(2, 3), (2, 2), (2, 3), 63),
     (Cat(), ((2, 3, 5), (2, 1, 5), (2, 3, 5)), (2, 7, 5), 0),
     (Cat(-1), ((2, 3), (2, 5)), (2, 8), 0),
     (MatMul(), ((2, 3, 5), (2, 5, 7)), (2, 3, 7), 0),
@@ -416,6 +438,15 @@ SIGNATURES = {
     "MultiheadAttention": "embed_dim, num_heads, dropout=0.0, bias=True, add_bias_kv=False, "
     "add_zero_attn=False, kdim=None, vdim=None, batch_first=False",
     "ChannelShuffle": "groups",
+    "RNN": "input_size, hidden_size, num_layers=1, nonlinearity='tanh', bias=True, "
+    "batch_first=False, dropout=0.0, bidirectional=False",
+    "LSTM": "input_size, hidden_size, num_layers=1, bias=True, batch_first=False, dropout=0.0, "
+    "bidirectional=False, proj_size=0",
+    "GRU": "input_size, hidden_size, num_layers=1, bias=True, batch_first=False, dropout=0.0, "
+    "bidirectional=False",
+    "RNNCell": "input_size, hidden_size, bias=True, nonlinearity='tanh'",
+    "LSTMCell": "input_size, hidden_size, bias=True",
+    "GRUCell": "input_size, hidden_size, bias=True",
     # torchvision's
     "SqueezeExcitation": "input_channels, squeeze_channels, activation=ReLU, "
     "scale_activation=Sigmoid",
@@ -622,6 +653,8 @@ REFUSED = [
     (lambda: Sequential(**{"a.b": Linear(3, 2)}), ValueError, "a layer's name must be text without a dot, got 'a.b'"),
     (lambda: Sequential(Linear(3, 2), **{"0": ReLU()}), ValueError, "each layer needs a name of its own, got ['0', '0']"),
     (lambda: Residual(None), TypeError, "body must be a layer of flopslib, got None"),
+    (lambda: LSTM(3, 2, proj_size=2), ValueError, "proj_size must be smaller than hidden_size, got proj_size=2 and hidden_size=2"),
+    (lambda: RNN(3, 2, nonlinearity="gelu"), ValueError, "nonlinearity must be 'tanh' or 'relu', got 'gelu'"),
     (lambda: Concat(), ValueError, "Concat needs at least one layer, got none"),
 ]  # fmt: skip
 
@@ -670,6 +703,9 @@ MISFITS = [
     (Add(Linear(3, 2), Linear(3, 4)), (1, 3), "Add(2 layers) joins results that do not broadcast together: (1, 2) and (1, 4)"),
     (Cat(2), ((1, 3), (1, 2)), "Cat(dim=2) has no dimension 2 in an input of shape (1, 3)"),
     (Cat(0), ((1, 3), (1, 2)), "Cat(dim=0) joins dimension 0 of shapes that differ elsewhere: (1, 3), (1, 2)"),
+    (LSTM(3, 2), (5, 2, 4), "LSTM(3, 2) needs 3 features at dimension 2, got 4 in (5, 2, 4)"),
+    (GRU(3, 2), (3,), "GRU(3, 2) needs an input of shape (L, I) or (L, N, I), got 1 dimensions: (3,)"),
+    (LSTMCell(3, 2), (5, 2, 3), "LSTMCell(3, 2) needs an input of shape (I) or (N, I), got 3 dimensions: (5, 2, 3)"),
     (MatMul(), ((2, 3), (2, 3)), "MatMul() needs shapes (…, m, k) and (…, k, n), got (2, 3) and (2, 3)"),
     (Graph(a=ReLU(), inputs=("x", "y")), (2, 3), "Graph(1 node) needs 2 inputs (x, y), got 1: (2, 3)"),
     (Graph(a=ReLU(), b=(ReLU(), "a.1")), (2, 3), "Graph(2 nodes) asks for a.1, and a makes 1 results"),
