@@ -918,7 +918,7 @@ def test_sequential_as_a_collection():
 
 
 def test_compiled_counts_are_those_of_the_derivation():
-    assert len(KINDS) == 8
+    assert len(KINDS) == 9
     for layer, x, y, _ in CASES:
         if not layer._flows() and not isinstance(layer, Shared):
             kinds = layer.cost(x, y).total.kinds()
