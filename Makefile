@@ -1,4 +1,4 @@
-# make book | test | test-browser | check | serve | pdf | clean    (see README.md)
+# make book | test | test-browser | test-python | check | serve | pdf | clean    (see README.md)
 # make notebooks | format | lock | record | class | bench | peers | mutants  (see CONTRIBUTING.md)
 
 PYTHON ?= python3
@@ -15,7 +15,7 @@ unexport PYTHONPATH
 # whoever sets it has every process compile the sources afresh
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: book test test-browser check serve clean notebooks format lock record bench peers mutants assignments grade class pdf
+.PHONY: book test test-browser test-python check serve clean notebooks format lock record bench peers mutants assignments grade class pdf
 
 book: $(INSTALLED)
 	$(BIN)/python -m flopsbook.build.site
@@ -30,6 +30,10 @@ test: book $(if $(filter true,$(CI)),$(TOOLS))
 # look at every page with Debian's chromium, and operate it with the keyboard
 test-browser: book $(TOOLS)
 	$(BIN)/python -m pytest tests/book/browser
+
+# every answer, every planted mistake and every cell of the book in the Python of the pages
+test-python: book $(TOOLS)
+	$(BIN)/python -m pytest tests/book/browser/every_answer.py tests/book/browser/every_cell.py
 
 check: $(TOOLS)
 	$(BIN)/ruff check .

@@ -95,6 +95,7 @@ def setup(app: Any) -> dict[str, bool]:
     app.setup_extension("flopsbook.build.downloads")
     app.setup_extension("flopsbook.build.launch")
     app.setup_extension("flopsbook.build.llms")
+    app.setup_extension("flopsbook.build.python_in_page")
     app.connect("config-inited", repository_buttons, priority=100)
     app.connect("env-check-consistency", number_by_chapter)
     app.connect("env-before-read-docs", number_as_sphinx)

@@ -90,16 +90,19 @@ _CHECKED = re.compile(r"\bcheck\(")
 def say_where_answers_are_checked(
     app: Any, page: str, template: str, context: Any, doctree: Any
 ) -> None:
-    """Say above the exercises that a page can only be read, and link to what can be run."""
+    """Say above the exercises how an answer is checked, in the page and in the notebook."""
     body = context.get("body", "")
     heading = _EXERCISES.search(body)
     if not (heading and _CHECKED.search(body) and is_notebook(app, page)):
         return
     notebook = context["pathto"](f"{FOLDER}/{Path(page).name}.ipynb", 1)
+    progress = context["pathto"]("chapters/progress")
     offer = (
-        '<p class="to-run">On this page the exercises can only be read. To have an answer checked, '
-        f'open <a href="{notebook}" download>the notebook of this chapter</a>, '
-        "run it from the top, and call <code>check</code> as the exercise says.</p>"
+        '<p class="to-run">Type your answer into the box below an exercise and press Check: '
+        "Python runs in this page and checks it. Your answers stay in this browser, and "
+        f'<a href="{progress}">your progress</a> lists them. You can also download '
+        f'<a href="{notebook}" download>the notebook of this chapter</a> and call '
+        "<code>check</code> there, as each exercise says.</p>"
     )
     context["body"] = body[: heading.end()] + offer + body[heading.end() :]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import permutations
 from typing import TYPE_CHECKING, Any
 
@@ -40,11 +41,11 @@ def check(exercise: str, *answers: object) -> Verdict:
     True
     """
     try:
-        key, found = _found(exercise)
+        key, found = found_exercise(exercise)
         values = _values(key, found, answers)
     except Unreadable as problem:
         return Verdict(False, f"Not yet. {problem}")
-    return _verdict(found, values)
+    return verdict_on(found, values)
 
 
 def hint(exercise: str, step: int | None = None) -> Hint:
@@ -59,7 +60,7 @@ def hint(exercise: str, step: int | None = None) -> Hint:
     terms has it?
     """
     try:
-        key, found = _found(exercise)
+        key, found = found_exercise(exercise)
     except Unreadable as problem:
         return Hint(f"No hint. {problem}")
     hints = found.hints
@@ -99,7 +100,8 @@ def exercises(chapter: str | None = None) -> Table:
     return Table(["exercise", "asks for"], rows)
 
 
-def _found(key: object) -> tuple[str, Exercise]:
+def found_exercise(key: object) -> tuple[str, Exercise]:
+    """Return an exercise and its id, or say that there is none."""
     if type(key) is not str:
         raise Unreadable(
             f'{shown(key)} is not the name of an exercise, which looks like `"conv2d-3"`.'
@@ -122,17 +124,25 @@ def _values(key: str, exercise: Exercise, answers: tuple[object, ...]) -> list[A
         asks = "; ".join(question.asks for question in questions)
         few = "one answer" if len(questions) == 1 else f"{len(questions)} answers, in this order"
         raise Unreadable(f"{key} asks for {few}: {asks}. You gave {len(answers)}.")
-    values = []
-    for question, answer in zip(questions, answers, strict=True):
-        try:
-            values.append(question.kind.read(answer))
-        except Unreadable as problem:
-            where = f"{_capital(question.asks)}: " if len(questions) > 1 else ""
-            raise Unreadable(f"{where}{problem}") from None
-    return values
+    return [
+        named(question, questions, question.kind.read, answer)
+        for question, answer in zip(questions, answers, strict=True)
+    ]
 
 
-def _verdict(exercise: Exercise, values: list[Any]) -> Verdict:
+def named(
+    question: Question, questions: tuple[Question, ...], read: Callable[[Any], Any], answer: Any
+) -> Any:
+    """Read an answer; one of several that cannot be read is named."""
+    try:
+        return read(answer)
+    except Unreadable as problem:
+        where = f"{_capital(question.asks)}: " if len(questions) > 1 else ""
+        raise Unreadable(f"{where}{problem}") from None
+
+
+def verdict_on(exercise: Exercise, values: list[Any]) -> Verdict:
+    """Judge answers that have been read."""
     questions = exercise.questions
     right = [
         question.kind.agrees(value, question.expected)

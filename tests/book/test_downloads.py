@@ -372,7 +372,7 @@ def test_the_exercises_say_where_answers_are_checked(chapter):
     )
     links = [link["href"] for link in page.select("h2 + .to-run a")]
     asks = any("check(" in text for text in texts(chapter))
-    assert links == [f"../notebooks/{chapter}.ipynb"] * asks
+    assert links == ["progress.html", f"../notebooks/{chapter}.ipynb"] * asks
 
 
 SERVICES = yaml.safe_load((ROOT / "_config.yml").read_text())["launch_buttons"]
