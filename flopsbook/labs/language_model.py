@@ -14,9 +14,13 @@ from flopsbook.labs.presets import title, walk
 from flopsbook.labs.view import beginning_with
 from flopslib.costs import feed_forward, gated_feed_forward, linear, multihead_attention
 from flopslib.derivation.derivation import Derivation
-from flopslib.derivation.operands import external
+from flopslib.derivation.operands import Operand, external
+from flopslib.derivation.primitives import layer_norm, rms_norm
+from flopslib.derivation.steps import Step
+from flopslib.hardware import chip
 from flopslib.layers import Embedding, LayerNorm, LearnedPositions, RMSNorm
 from flopslib.layers.layer import Node, measured
+from flopslib.memory import Torch, kept, training_state
 from flopslib.models.language import FLOPS_PER_MAC, PASSES
 from flopslib.models.model_list import Model, catalogue
 
@@ -45,9 +49,13 @@ def _symbols(names: str) -> Any:
 
 
 MODEL = Sizes(*_symbols(" ".join(Sizes._fields)))
-PROMPT, ANSWER, BATCH, BYTES, TOKENS, LENGTH, STEP = _symbols(
-    "prompt answer batch bytes tokens length step"
+PROMPT, ANSWER, BATCH, BYTES, TOKENS, LENGTH, STEP, PEAK, BANDWIDTH = _symbols(
+    "prompt answer batch bytes tokens length step peak bandwidth"
 )
+
+
+#: What PyTorch keeps for a gradient, in 16 bits.
+KEEPER = Torch(16)
 
 
 class Family:
@@ -94,6 +102,23 @@ class Family:
             tables += LearnedPositions(1, 1).parameters * s.positions * s.width
         return sympy.expand(s.layers * (layer + 2 * norm) + norm + tables)
 
+    @property
+    def read(self) -> Any:
+        """How many weights a step reads: of a table that only looks up, next to none."""
+        s = self.sizes
+        looked_up = s.words if self.gated else s.positions
+        return sympy.expand(self.parameters - looked_up * s.width)
+
+    def activations(self, length: Any) -> Any:
+        """Return the bytes that all layers keep for the backward pass of one text, in 16 bits."""
+        x, y = (Operand(name, (length, self.sizes.width)) for name in ("x", "y"))
+        learnt = ["gamma"] if self.gated else ["gamma", "beta"]
+        weights = (Operand(name, (self.sizes.width,), "weight") for name in learnt)
+        norm = (rms_norm if self.gated else layer_norm)(self.sizes.width)
+        step = Step("norm", (norm,), (length,), reads=(x, *weights), writes=y)
+        parts = [*self.layer(length, None, 1, False), *[Derivation((step,))] * 2]
+        return sympy.expand(self.sizes.layers * sum(kept(part, KEEPER).bytes for part in parts))
+
     def kept(self, length: Any, batch: Any) -> Any:
         """Return how many numbers of so many tokens are in the KV cache of all layers."""
         attention, _ = self.layer(1, length + 1, batch, True)
@@ -122,12 +147,20 @@ def _results(family: int, cached: bool, causal: bool) -> dict[str, Any]:
         "training_macs": PASSES * text_of * TOKENS / LENGTH,
     }  # fmt: skip
     flops = {n.replace("macs", "flops"): FLOPS_PER_MAC * value for n, value in macs.items()}
-    kept = model.kept(PROMPT + ANSWER, BATCH) if cached else sympy.S.Zero
+    in_cache = model.kept(PROMPT + ANSWER, BATCH) if cached else sympy.S.Zero
+    state = training_state(model.parameters)["all"]
+    activations = model.activations(LENGTH)
     return macs | flops | {
         "parameters": model.parameters,
         "weight_bytes": BYTES * model.parameters,
-        "kept": kept,
-        "kept_bytes": BYTES * kept,
+        "kept": in_cache,
+        "kept_bytes": BYTES * in_cache,
+        "step_bytes": sympy.expand(BYTES * (model.read + in_cache)),
+        "peak_": PEAK,
+        "bandwidth_": BANDWIDTH,
+        "state_bytes": sympy.expand(state),
+        "activation_bytes": activations,
+        "run_bytes": sympy.expand(state + activations),
         "rule": PASSES * FLOPS_PER_MAC * model.parameters * TOKENS,
     }  # fmt: skip
 
@@ -180,7 +213,10 @@ def setting(entry: Model) -> dict[str, Any]:
 
 
 #: What is asked of a model to begin with, and about how much it has read.
-USUAL = {"cache": True, "causal": False, "prompt": 512, "answer": 256, "batch": 1, "bytes": 2}
+USUAL = {
+    "peak": chip("H100 SXM").rate("bf16"), "bandwidth": chip("H100 SXM").bandwidth,
+    "cache": True, "causal": False, "prompt": 512, "answer": 256, "batch": 1, "bytes": 2,
+}  # fmt: skip
 READ = 300 * 10**9
 
 ONLY_GPT, ONLY_LLAMA = {"family": GPT}, {"family": LLAMA}
@@ -201,6 +237,8 @@ FIELDS = (
     Flag("causal", "causal pairs only"),
     Size("tokens", "training tokens"),
     Size("length", "tokens of one sequence"),
+    Size("peak", "FLOP/s of a chip"),
+    Size("bandwidth", "bytes/s of its memory"),
 )
 BOTH = ("MACs", "FLOPs")
 
@@ -220,6 +258,18 @@ GROUPS = (
     Group("the memory", ("numbers", "bytes"), (
         ("parameters", ("parameters", "weight_bytes")),
         ("KV cache at the end", ("kept", "kept_bytes")),
+    )),
+    Group("the step of the last new token", ("this step", "the chip"), (
+        ("bytes of weights and cache", ("step_bytes", None)),
+        ("FLOPs for each byte",
+         (Ratio("last_flops", "step_bytes"), Ratio("peak_", "bandwidth_"))),
+        ("time of the products, at least", (Ratio("last_flops", "peak_", time=True), None)),
+        ("time of the bytes, at least", (Ratio("step_bytes", "bandwidth_", time=True), None)),
+    )),
+    Group("the memory of a training", ("bytes",), (
+        ("weights, gradients and Adam's states", ("state_bytes",)),
+        ("activations of the layers, one text", ("activation_bytes",)),
+        ("both", ("run_bytes",)),
     )),
     Group("the training", BOTH, (
         _both("exact count", "training"),
@@ -287,6 +337,8 @@ def calculator(preset: str = "LLaMA-7B") -> Form:
         begin="model",
         note="Logits are counted for the last token of the prompt and for every new token, and in "
         "training for every token. A training step costs three forward passes. Each new token is "
-        "read by the model, the last one too.",
-        room=("72.6rem", "94rem"),
+        "read by the model, the last one too. A step reads the cache and every weight that it "
+        "multiplies. The training is in mixed precision with fused attention, and keeps the "
+        "activations that PyTorch keeps.",
+        room=("96rem", "128rem"),
     )

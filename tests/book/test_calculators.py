@@ -22,11 +22,13 @@ from flopsbook.labs.image_network import (
     vision_networks,
 )
 from flopsbook.labs.language_model import GPT, language_models
-from flopslib import count
+from flopslib import Derivation, count
 from flopslib.derivation.rendering import short
+from flopslib.memory import Torch, cache_bytes, kept, linked
 from flopslib.models import gpt, llama
 from flopslib.models.language import next_token, prompt, training
 from flopslib.models.model_list import catalogue
+from flopslib.traffic import traffic
 
 STATIC = Path(__file__).parents[2] / "chapters" / "_static"
 ASK = """
@@ -112,6 +114,7 @@ def by_the_library(build, point):
         "rule": run.rule,
         "parameters": run.parameters,
         "weight_bytes": point["bytes"] * run.parameters,
+        "state_bytes": 16 * run.parameters,
     }  # fmt: skip
 
 
@@ -135,6 +138,26 @@ def test_every_language_model_costs_what_the_library_counts(v8, forms, datas, na
         wanted = by_the_library(entry.build, point)
         assert {key: answer[key] for key in wanted} == wanted, point
     assert wanted["training_flops"] > 2**53
+
+
+@pytest.mark.parametrize("name", ["GPT-2 small", "LLaMA-7B", "Llama-3-8B"])
+def test_bytes_and_activations_are_those_of_the_network(v8, forms, datas, name):
+    """A step and a training, counted operand by operand in the whole network."""
+    entry = language_models()[name]
+    point = forms["language_model"].presets[name] | {"prompt": 3, "answer": 4, "length": 16}
+    point |= {"tokens": 160, "batch": 2, "bytes": 2, "cache": True}
+    answer = shown(v8, datas["language_model"], point)
+    roles = traffic(linked(entry.build(causal=True, cache=6), (2, 1)), fused=True).by_role
+    width = point["width"] // point["heads"]
+    new = cache_bytes(1, point["kv_heads"], width, layers=point["layers"], batch=2)
+    # the rows that are looked up: two of tokens, and in a GPT one of positions
+    rows = 2 * point["width"] * (3 if "GPT" in name else 2)
+    assert answer["step_bytes"] == roles["weight"] - rows + roles["cache"] + new
+    inside = [
+        step for step in linked(entry.build(), (1, 16), training=True).steps
+        if step.name.startswith(("h.", "layers."))
+    ]  # fmt: skip
+    assert answer["activation_bytes"] == kept(Derivation(tuple(inside)), Torch(16)).bytes
 
 
 def a_model(chance, family):

@@ -11,6 +11,7 @@ from flopsbook.inline_svg import figure_html
 from flopsbook.tables import conventions_table, notation_table
 from flopslib import count, linear, transformer_layer
 from flopslib import layers as nn
+from flopslib.hardware import chip
 from flopslib.models import alexnet, llama, llama_7b, mobilenet_v2, resnet50, vit_b_16
 
 CSS = (Path(__file__).parents[2] / "chapters" / "_static" / "book.css").read_text()
@@ -54,6 +55,12 @@ FIGURES = {
     "model shares": lambda: figures.model_shares(["gpt2_small", "llama3_8b"], seen=1024),
     "stages": lambda: figures.stage_bars(count(resnet50(), (1, 3, 224, 224))),
     "kinds": lambda: figures.kind_bars(count(mobilenet_v2(), (1, 3, 224, 224))),
+    "moved": lambda: figures.moved_shares({"1": linear(8, 8), "64": linear(8, 8, batch=64)}),
+    "roof": lambda: figures.roofline(
+        chip("L4"), {"1": linear(8, 8), "2": linear(999, 999, batch=999)}
+    ),
+    "serving": lambda: figures.serving_shares(one_layer, [1, 8], seen=9),
+    "memory": lambda: figures.memory_bars(1000, {"small": 10, "large": 90_000}),
     "tools": lambda: figures.tool_spread(["resnet18", "gpt2_layer"]),
 }
 
@@ -596,3 +603,34 @@ def test_the_notation_table_has_a_row_for_every_argument_of_every_layer():
 def test_the_gap_has_the_right_sign():
     layer = linear(3, 1, bias=False)
     assert layer.flops - layer.exact_flops == 1
+
+
+def test_the_bytes_of_a_layer_by_what_they_are():
+    data = figures.moved_shares_data({"7": linear(3, 2, batch=7, bias=False)})["7"]
+    # 21 inputs, 6 weights, 14 results
+    assert data == {"weights": 6 / 41, "activations read": 21 / 41, "results written": 14 / 41}
+
+
+def test_the_roof_is_the_smaller_of_two_limits():
+    layers = {"1": linear(999, 999, bias=False), "2": linear(4096, 4096, batch=4096, bias=False)}
+    data = figures.roofline_data(chip("L4"), layers)
+    assert data["1"]["reachable"] == data["1"]["intensity"] * chip("L4").bandwidth
+    assert data["2"]["reachable"] == chip("L4").rate("bf16")
+    assert data["1"]["intensity"] == 999 / 1001  # 2·999² FLOPs, 2·(999 + 999² + 999) bytes
+
+
+def test_weights_are_read_once_and_caches_by_everybody():
+    data = figures.serving_shares_data(one_layer, [1, 8], seen=9)
+    ratio = [each["cache"] / each["weights"] for each in data.values()]
+    assert ratio[1] > 7 * ratio[0]
+    assert list(data) == ["1 sequence", "8 sequences"]
+
+
+def test_the_memory_of_a_training_in_shares():
+    data = figures.memory_bars_data(1000, {"as much": 16_000})["as much"]
+    assert data == {
+        "weights": 1 / 16,
+        "gradients": 1 / 16,
+        "optimiser": 3 / 8,
+        "activations": 1 / 2,
+    }

@@ -6,13 +6,22 @@ from urllib.parse import quote
 import pytest
 
 from conftest import PAGES
-from flopsbook.labs import calculator, converter, image_lab, vision_lab
+from flopsbook.labs import (
+    calculator,
+    converter,
+    image_lab,
+    memory_lab,
+    roofline_lab,
+    vision_lab,
+)
 
 PLACES = {
     "converter": ("chapters/conventions.html", converter),
     "language_model": ("chapters/language_models.html", calculator),
     "image_network": ("chapters/convolutional_networks.html", lambda: image_lab("ResNet-18")),
     "vision_transformer": ("chapters/vision_transformer.html", vision_lab),
+    "roofline": ("chapters/bytes.html", roofline_lab),
+    "memory": ("chapters/memory.html", memory_lab),
 }
 #: A number that can be typed without changing another one.
 TYPED = {"converter": "amount", "language_model": "prompt"}
