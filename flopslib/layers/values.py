@@ -20,20 +20,25 @@ class Value(tuple[int, ...]):
     Attributes:
         needs: whether something learnt lies before it, so that its gradient is computed.
         of: the results it is made of without an operation; empty: it is a result itself.
-        gathered: how many numbers come back to it as gradients, from all that read it.
+        reads: how many gradients come back to it, from all that read it.
+        back: how many numbers come back to it besides, from what is made of it.
         noted: whether the one who follows knows it already.
     """
 
+    needs = False
+    of: tuple[Value, ...] = ()
+    reads = 0
+    back = 0
     noted = False
-    needs: bool
-    of: tuple[Value, ...]
-    gathered: int
 
     @classmethod
     def made(cls, shape: Shape, needs: bool, of: tuple[Value, ...] = ()) -> Value:
         """Return the shape of a new result."""
         value = cls(shape)
-        value.needs, value.of, value.gathered = needs, of, 0
+        if needs:
+            value.needs = True
+        if of:
+            value.of = of
         return value
 
     @property
@@ -41,18 +46,18 @@ class Value(tuple[int, ...]):
         """How many numbers it holds."""
         return math.prod(self)
 
-    def read(self) -> None:
-        """Note that its gradient comes back once more, from something that reads it."""
-        self.gathered += self.size
-
     def sums(self) -> int:
         """Return how many additions join what comes back, and pass that on to what it is of.
 
         Gradients that come back for different parts of it need no sum.
         """
+        if not self.reads and not self.back:
+            return 0
         for source in self.of:
-            source.gathered += min(self.size, source.size) if self.gathered else 0
-        return max(0, self.gathered - self.size) if self.needs else 0
+            source.back += min(self.size, source.size)
+        if not self.needs or (self.reads < 2 and not self.back):
+            return 0
+        return max(0, (self.reads - 1) * self.size + self.back)
 
 
 def view(shape: Shape, *sources: Any) -> Shape:

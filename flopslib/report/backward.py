@@ -6,7 +6,7 @@ what lies before each layer, and whose gradients come back from more than one pl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
@@ -19,7 +19,7 @@ from flopslib.derivation.backward import ADDED, backward_steps
 from flopslib.derivation.derivation import Derivation
 from flopslib.derivation.operands import Operand, external
 from flopslib.derivation.steps import Step
-from flopslib.layers.combinators import Shared
+from flopslib.layers.combinators import Sequential, Shared
 from flopslib.layers.layer import NO_COUNTS, Counts, Layer, Node, Shape, joined, measured, several
 from flopslib.layers.values import Value
 from flopslib.sizes.checks import flag, shown
@@ -143,7 +143,11 @@ class BackwardNode(Node):
             self.own = (multiplications, additions + self.summed, *others)
         self.total = self.own
         if self.behind:
-            columns = zip(self.own, *[part.add_up() for part in self.behind], strict=True)
+            totals = [
+                part.add_up() if part.behind or part.summed or part.inside else part.total
+                for part in self.behind
+            ]
+            columns = zip(self.own, *totals, strict=True)
             self.total = tuple(map(sum, columns))
         return self.total
 
@@ -171,7 +175,8 @@ class _Tracing:
     def value(self, shape: Shape, needs: bool, of: tuple[Value, ...] = (), by: Any = None) -> Value:
         made = Value.made(shape, needs, of)
         made.noted = True
-        self._made.append((made, by))
+        if needs:
+            self._made.append((made, by))
         return made
 
     def add_up(self, root: BackwardNode, outputs: Iterable[Value]) -> None:
@@ -180,10 +185,11 @@ class _Tracing:
             if patterns:
                 patterns.check(self._seen)
         for value in outputs:
-            value.read()
+            value.reads += 1
         for value, by in reversed(self._made):
-            if value.gathered:
-                (by or root).summed += value.sums()
+            additions = value.sums()
+            if additions:
+                (by or root).summed += additions
         root.add_up()
 
     def run(self, forward: Node, inputs: list[Value], owned: bool) -> tuple[BackwardNode, Any]:
@@ -215,12 +221,17 @@ class _Tracing:
 
     def _flow(self, forward: Node, inputs: list[Value], owned: bool) -> tuple[BackwardNode, Any]:
         layer, made, node = forward.layer, list(inputs), BackwardNode(forward)
+        if type(layer) is Sequential and owned:
+            return node, self._in_a_row(node, forward, inputs)
         kept = [id(each) for each in layer.kept]
         in_turn = iter(forward.parts)
 
         def run(name: str, part: Layer, *shapes: Shape) -> Any:
             _, node_before = next(in_turn)
-            values = [self._known(shape, made) for shape in shapes]
+            values = [
+                shape if isinstance(shape, Value) and shape.noted else self._known(shape, made)
+                for shape in shapes
+            ]
             has_weights = id(part) in kept
             if has_weights:  # what is kept once and run again has its weights already
                 kept.remove(id(part))
@@ -238,6 +249,17 @@ class _Tracing:
         if y and isinstance(y[0], tuple):
             return node, tuple(self._known(shape, made) for shape in y)
         return node, self._known(y, made)
+
+    def _in_a_row(self, node: BackwardNode, forward: Node, inputs: list[Value]) -> Any:
+        """Follow a row of layers, each with weights of its own: the same, and quicker."""
+        for name, before in forward.parts:
+            self._names.append(name)
+            inner, y = self.run(before, inputs, True)
+            self._names.pop()
+            node.parts.append((name, inner))
+            node.behind.append(inner)
+            inputs = [y] if isinstance(y, Value) else list(y)
+        return inputs[0] if len(inputs) == 1 else tuple(inputs)
 
     def _known(self, shape: Shape, made: list[Value]) -> Value:
         """Return a result as it is; a shape of unknown origin may rest on all there is."""
@@ -270,8 +292,9 @@ class _Tracing:
             if self._is_plain:
                 self._found[key] = found
         needs, read, node.own, node.steps_of_its_own = found
+        node.total = node.own
         for at in read:
-            inputs[at].read()
+            inputs[at].reads += 1
         if self._again.given:
             self._once_more(node, forward)
         return needs
@@ -280,22 +303,14 @@ class _Tracing:
         cost = _cost(forward, owned)
         if cost is None:
             return _Found(None)
-        wanted: list[bool] = []
-        read = []
-        for operand, at in zip(cost.operands, cost.read(inputs), strict=True):
-            if operand.role == "weight":
-                wanted.append(self._is_learnt(forward.layer, operand.name, owned))
-            elif operand.role != "input":
-                wanted.append(False)
-            elif at is None:  # made inside, by a step that does not say so
-                wanted.append(any(wanted) or any(value.needs for value in inputs))
-            else:
-                wanted.append(inputs[at].needs)
-                read += [at] if inputs[at].needs else []
-        if not any(wanted):
-            return _Found(False)
+        needs = tuple([value.needs for value in inputs])
         try:
-            return _Found(True, tuple(read), *cost.backward(tuple(wanted), owned))
+            if self._is_plain and isinstance(cost, _Formula):
+                return cost.planned(needs)
+            wanted, read = _wanted(
+                cost, inputs, needs, lambda name: self._is_learnt(forward.layer, name, owned)
+            )
+            return _Found(True, read, *cost.backward(wanted, owned)) if wanted else _Found(False)
         except ValueError as error:
             raise ValueError(f"{self.path or type(forward.layer).__name__}: {error}") from None
 
@@ -318,7 +333,8 @@ class _Tracing:
             if self._is_again(joined(self.path, step.name))
         ]
         before = node.steps_of_its_own
-        node.own = tuple(map(sum, zip(node.own, _counts(Derivation(tuple(steps))), strict=True)))
+        more = _counts(Derivation(tuple(steps)))
+        node.own = node.total = tuple(map(sum, zip(node.own, more, strict=True)))
         node.steps_of_its_own = lambda: (*steps, *before())
 
     def _is_again(self, path: str) -> bool:
@@ -334,19 +350,48 @@ def _counts(derivation: Derivation) -> Counts:
     return tuple(kinds.get(kind, 0) for kind in KINDS)
 
 
-@dataclass(frozen=True)
-class _Formula:
+def _wanted(
+    cost: _Formula | _Derived,
+    inputs: Sequence[Any],
+    needs: tuple[bool, ...],
+    is_learnt: Callable[[str], bool],
+) -> tuple[tuple[bool, ...], tuple[int, ...]]:
+    """Return of which operands the gradient is wanted, none if of no one, and of which inputs."""
+    wanted: list[bool] = []
+    read = []
+    for operand, at in zip(cost.operands, cost.read(inputs), strict=True):
+        if operand.role == "weight":
+            wanted.append(is_learnt(operand.name))
+        elif operand.role != "input":
+            wanted.append(False)
+        elif at is None:  # made inside, by a step that does not say so
+            wanted.append(any(wanted) or any(needs))
+        else:
+            wanted.append(needs[at])
+            read += [at] if needs[at] else []
+    return (tuple(wanted), tuple(read)) if any(wanted) else ((), ())
+
+
+class _Formula(NamedTuple):
     """The cost of a layer of the library, which sizes alone decide."""
 
     derive: Callable[..., Derivation]
     sizes: tuple[int, ...]
     options: tuple[tuple[str, Any], ...]
 
+    def planned(self, needs: tuple[bool, ...]) -> _Found:
+        """Return what is found where every weight is learnt."""
+        derive, sizes, options = self
+        read, back, counts = _plan(derive, len(sizes), options, needs)
+        if back is None:
+            return _Found(False)
+        return _Found(True, read, counts(*sizes), lambda: back(*sizes, **dict(options)).steps)
+
     @property
     def operands(self) -> tuple[Operand, ...]:
         return _operands(self.derive, len(self.sizes), self.options)
 
-    def read(self, inputs: list[Value]) -> Iterator[int | None]:
+    def read(self, inputs: Sequence[Any]) -> Iterator[int | None]:
         """Yield which of the inputs each operand is: all in turn, or each the only one."""
         in_turn = count() if len(inputs) > 1 else repeat(0)
         for operand in self.operands:
@@ -370,7 +415,7 @@ class _Derived:
     def operands(self) -> tuple[Operand, ...]:
         return self.derivation.operands
 
-    def read(self, inputs: list[Value]) -> Iterator[int | None]:
+    def read(self, inputs: Sequence[Value]) -> Iterator[int | None]:
         """Yield which of the inputs each operand is; None: none of them, by its size."""
         asked = [operand for operand in self.operands if operand.role == "input"]
         sizes = [value.size for value in inputs]
@@ -396,12 +441,29 @@ class _Derived:
 
 def _cost(forward: Node, owned: bool) -> _Formula | _Derived | None:
     layer, x = forward.layer, forward.input_shape
-    if type(layer).cost is not Layer.cost or layer._beside(x) or (layer.weights and not owned):
+    kind = type(layer)
+    unusual = kind.cost is not Layer.cost or kind._beside is not Layer._beside
+    if unusual or (not owned and layer.weights):
         derivation = forward.derivation()
         return _Derived(derivation) if derivation.steps else None
-    formula = layer._training_formula if forward.training else layer._formula
-    found = formula(x, forward.output_shape)
+    found = (layer._training_formula if forward.training else layer._formula)(
+        x, forward.output_shape
+    )
     return None if found is None else _Formula(*found)
+
+
+@cache
+def _plan(
+    derive: Callable[..., Derivation], sizes: int, options: tuple[tuple[str, Any], ...],
+    needs: tuple[bool, ...],
+) -> tuple[tuple[int, ...], Callable[..., Derivation] | None, Callable[..., Counts]]:  # fmt: skip
+    """Return which inputs are read for a gradient, what derives all gradients, and counts them."""
+    cost = _Formula(derive, (1,) * sizes, options)
+    wanted, read = _wanted(cost, needs, needs, lambda name: True)
+    if not wanted:
+        return read, None, lambda *_: NO_COUNTS
+    back = _backward(derive, wanted)
+    return read, back, compiled(back, sizes, options)
 
 
 @cache
