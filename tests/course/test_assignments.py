@@ -168,6 +168,17 @@ def test_the_claims_of_a_key_are_counted_by_the_cell_below_it(name):
             exec(check.replace(right, wrong), {})
 
 
+@pytest.mark.parametrize("name", ["training", "serving"])
+def test_each_question_names_the_page_that_prepares_it(name):
+    named = [
+        re.findall(r"The chapter \*([^*]+)\* prepares this question\.", cell.source)
+        for cell in master(name).cells
+        if cell.source.startswith("## Question ")
+    ]
+    assert len(named) == 8
+    assert all(len(chapters) == 1 for chapters in named)
+
+
 @every_set
 def test_a_solution_is_shown_in_short_cells(name):
     cells = [cell for block in blocks(master(name)).values() for cell in block.solution]
