@@ -75,6 +75,30 @@ class LeakyReLU(_Activation):
         self._set(negative_slope=negative_slope, inplace=flag("inplace", inplace))
 
 
+class Hardtanh(_Activation):
+    """x between two numbers, as torch.nn.Hardtanh: two comparisons a number."""
+
+    OPTIONS = (("operation", primitives.relu6), ("name", "hard tanh"))
+
+    def __init__(self, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> None:
+        if not min_val < max_val:
+            raise ValueError(
+                f"min_val must be below max_val, got min_val={min_val} and max_val={max_val}"
+            )
+        self._set(min_val=min_val, max_val=max_val, inplace=flag("inplace", inplace))
+
+
+class ConstantFactor(_Activation):
+    """x times a constant, such as the √d of an embedding: one multiplication a number."""
+
+    OPTIONS = (("operation", primitives.scaling), ("name", "constant factor"))
+
+    def __init__(self, value: float) -> None:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise TypeError(f"value must be a number, got {value!r}")
+        self._set(value=value)
+
+
 class Softmax(Layer):
     """Weights that sum to 1 along one axis, as torch.nn.Softmax.
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from flopslib.derivation import primitives
 from flopslib.derivation.steps import Part
-from flopslib.layers.arguments import divides, flag, size
+from flopslib.layers.arguments import divides, flag, size, untouched
 from flopslib.layers.layer import Formula, Layer, Shape
 from flopslib.layers.operations import by_channel, of_batch, rows
 
@@ -257,3 +257,90 @@ class GroupNorm(Layer):
         flags = (("weight", self.affine), ("bias", self.affine and self.bias))
         about = (("operation", primitives.layer_norm), ("unit", "group"), ("per", "channel"))
         return rows, (numbers, x[0], self.num_groups, self.num_channels), about + flags
+
+
+class BatchNorm3d(BatchNorm2d):
+    """At inference x · s + t for every number, as torch.nn.BatchNorm3d.
+
+    Shapes:
+        (N, C, D, H, W) → the same
+
+    >>> BatchNorm3d(64).parameters
+    128
+    """
+
+    INPUTS: ClassVar = {5: "(N, C, D, H, W)"}
+
+
+class InstanceNorm2d(Layer):
+    """Normalisation of every plane by itself, as torch.nn.InstanceNorm2d: a layer norm of each.
+
+    Shapes:
+        (N, C, H, W) → the same; the N may be left out
+
+    >>> InstanceNorm2d(64).parameters, InstanceNorm2d(64, affine=True).parameters
+    (0, 128)
+    """
+
+    INPUTS: ClassVar[Mapping[int, str]] = {3: "(C, H, W)", 4: "(N, C, H, W)"}
+
+    def __init__(
+        self,
+        num_features: int,
+        eps: float = 1e-05,
+        momentum: float = 0.1,
+        affine: bool = False,
+        track_running_stats: bool = False,
+    ) -> None:
+        untouched("InstanceNorm", track_running_stats=(track_running_stats, False))
+        self._set(
+            num_features=size("num_features", num_features),
+            eps=eps,
+            momentum=momentum,
+            affine=flag("affine", affine),
+            track_running_stats=flag("track_running_stats", track_running_stats),
+        )
+
+    @property
+    def weights(self) -> dict[str, Shape]:
+        """γ and β of every channel, if they are learnt."""
+        return _learnt((self.num_features,), self.affine, self.affine)
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        """Leave the shape as it is."""
+        self._check_rank(input_shape, self.INPUTS)
+        channels = len(input_shape) - min(self.INPUTS)  # 1 behind a batch, else 0
+        self._check_size(input_shape, channels, self.num_features, "channels")
+        return input_shape
+
+    def _formula(self, x: Shape, y: Shape) -> Formula:
+        sides = min(self.INPUTS) - 1
+        flags = (("weight", self.affine), ("bias", self.affine))
+        about = (("operation", primitives.layer_norm), ("unit", "plane"), ("per", "row"))
+        return rows, (math.prod(x[-sides:]), *x[:-sides]), about + flags
+
+
+class InstanceNorm1d(InstanceNorm2d):
+    """Normalisation of every channel of a sequence by itself, as torch.nn.InstanceNorm1d.
+
+    Shapes:
+        (N, C, L) → the same; the N may be left out
+
+    >>> InstanceNorm1d(64).output_shape((1, 64, 100))
+    (1, 64, 100)
+    """
+
+    INPUTS: ClassVar = {2: "(C, L)", 3: "(N, C, L)"}
+
+
+class InstanceNorm3d(InstanceNorm2d):
+    """Normalisation of every block by itself, as torch.nn.InstanceNorm3d.
+
+    Shapes:
+        (N, C, D, H, W) → the same; the N may be left out
+
+    >>> InstanceNorm3d(64).output_shape((1, 64, 8, 7, 7))
+    (1, 64, 8, 7, 7)
+    """
+
+    INPUTS: ClassVar = {4: "(C, D, H, W)", 5: "(N, C, D, H, W)"}

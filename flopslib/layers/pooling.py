@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterable
 from itertools import product
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from flopslib.derivation import primitives
 from flopslib.derivation.steps import Part
@@ -14,17 +14,20 @@ from flopslib.layers.arguments import flag, per_axis, size
 from flopslib.layers.convolution import INPUTS
 from flopslib.layers.layer import Formula, Layer, Shape
 from flopslib.layers.operations import windows
+from flopslib.sizes.checks import TUPLES
 from flopslib.sizes.shapes import room_to_move
 
 
 class _Pool(Layer):
+    AXES: ClassVar[int] = 2
     OPTIONS: ClassVar[tuple[tuple[str, Callable[..., Part]], ...]]
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """Count the places of the window along each axis."""
-        self._check_rank(input_shape, INPUTS[2])
-        sides = input_shape[-2:]
-        return (*input_shape[:-2], *(len(self._starts(axis, sides[axis])) for axis in (0, 1)))
+        axes = self.AXES
+        self._check_rank(input_shape, INPUTS[axes])
+        places = (len(self._starts(*of)) for of in enumerate(input_shape[-axes:]))
+        return (*input_shape[:-axes], *places)
 
     def _starts(self, axis: int, side: int) -> range:
         padding, stride = self.padding[axis], self.stride[axis]
@@ -46,17 +49,20 @@ class _Pool(Layer):
         return [min(kernel, -((start - end) // reach)) for start in self._starts(axis, side)]
 
     def _formula(self, x: Shape, y: Shape) -> Formula:
-        planes = math.prod(x[:-2])
+        axes = self.AXES
+        planes = math.prod(x[:-axes])
         if not self.ceil_mode:  # no window reaches over the end
-            return windows, (planes, math.prod(self.kernel_size), math.prod(y[-2:])), self.OPTIONS
-        classes = _classes(self._cells(0, x[-2]), self._cells(1, x[-1]))
+            places = math.prod(y[-axes:])
+            return windows, (planes, math.prod(self.kernel_size), places), self.OPTIONS
+        classes = _classes(*(self._cells(*of) for of in enumerate(x[-axes:])))
         return windows, (planes, *classes), self.OPTIONS
 
 
-def _classes(heights: Iterable[int], widths: Iterable[int]) -> list[int]:
+def _classes(*sides: Iterable[int]) -> list[int]:
     counted: Counter[int] = Counter()
-    for (h, n), (w, m) in product(Counter(heights).items(), Counter(widths).items()):
-        counted[h * w] += n * m
+    for lengths in product(*(Counter(side).items() for side in sides)):
+        cells, times = map(math.prod, zip(*lengths, strict=True))
+        counted[cells] += times
     return [number for pair in sorted(counted.items(), reverse=True) for number in pair]
 
 
@@ -85,18 +91,18 @@ class MaxPool2d(_Pool):
 
     def __init__(
         self,
-        kernel_size: int | tuple[int, int],
-        stride: int | tuple[int, int] | None = None,
-        padding: int | tuple[int, int] = 0,
-        dilation: int | tuple[int, int] = 1,
+        kernel_size: int | tuple[int, ...],
+        stride: int | tuple[int, ...] | None = None,
+        padding: int | tuple[int, ...] = 0,
+        dilation: int | tuple[int, ...] = 1,
         return_indices: bool = False,
         ceil_mode: bool = False,
     ) -> None:
         self._set(
-            kernel_size=per_axis("kernel_size", kernel_size, 2),
-            stride=per_axis("stride", kernel_size if stride is None else stride, 2),
-            padding=per_axis("padding", padding, 2, minimum=0),
-            dilation=per_axis("dilation", dilation, 2),
+            kernel_size=per_axis("kernel_size", kernel_size, self.AXES),
+            stride=per_axis("stride", kernel_size if stride is None else stride, self.AXES),
+            padding=per_axis("padding", padding, self.AXES, minimum=0),
+            dilation=per_axis("dilation", dilation, self.AXES),
             return_indices=flag("return_indices", return_indices),
             ceil_mode=flag("ceil_mode", ceil_mode),
         )
@@ -124,17 +130,17 @@ class AvgPool2d(_Pool):
 
     def __init__(
         self,
-        kernel_size: int | tuple[int, int],
-        stride: int | tuple[int, int] | None = None,
-        padding: int | tuple[int, int] = 0,
+        kernel_size: int | tuple[int, ...],
+        stride: int | tuple[int, ...] | None = None,
+        padding: int | tuple[int, ...] = 0,
         ceil_mode: bool = False,
         count_include_pad: bool = True,
         divisor_override: int | None = None,
     ) -> None:
         self._set(
-            kernel_size=per_axis("kernel_size", kernel_size, 2),
-            stride=per_axis("stride", kernel_size if stride is None else stride, 2),
-            padding=per_axis("padding", padding, 2, minimum=0),
+            kernel_size=per_axis("kernel_size", kernel_size, self.AXES),
+            stride=per_axis("stride", kernel_size if stride is None else stride, self.AXES),
+            padding=per_axis("padding", padding, self.AXES, minimum=0),
             ceil_mode=flag("ceil_mode", ceil_mode),
             count_include_pad=flag("count_include_pad", count_include_pad),
             divisor_override=(
@@ -157,24 +163,34 @@ class AdaptiveAvgPool2d(Layer):
     (1, 2048, 1, 1)
     """
 
-    def __init__(self, output_size: int | tuple[int | None, int | None] | None) -> None:
-        sides = output_size if isinstance(output_size, (tuple, list)) else (output_size,) * 2
-        if len(sides) != 2:
-            raise TypeError(f"output_size must be one integer or a pair, got {output_size!r}")
-        checked = per_axis("output_size", [1 if side is None else side for side in sides], 2)
+    AXES: ClassVar[int] = 2
+    OPTIONS: ClassVar[Any] = (("operation", primitives.average_pool),)
+
+    def __init__(self, output_size: int | tuple[int | None, ...] | None) -> None:
+        self._set(output_size=self._sides(output_size))
+
+    def _sides(self, output_size: Any) -> tuple[int | None, ...]:
+        axes = self.AXES
+        sides = output_size if isinstance(output_size, (tuple, list)) else (output_size,) * axes
+        if len(sides) != axes:
+            raise TypeError(
+                f"output_size must be one integer or {TUPLES[axes]}, got {output_size!r}"
+            )
+        checked = per_axis("output_size", [1 if side is None else side for side in sides], axes)
         kept = (None if s is None else c for s, c in zip(sides, checked, strict=True))
-        self._set(output_size=tuple(kept))
+        return tuple(kept)
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """Replace the sides of the plane."""
-        self._check_rank(input_shape, INPUTS[2])
-        sides = zip(self.output_size, input_shape[-2:], strict=True)
-        return (*input_shape[:-2], *(old if new is None else new for new, old in sides))
+        axes = self.AXES
+        self._check_rank(input_shape, INPUTS[axes])
+        sides = zip(self.output_size, input_shape[-axes:], strict=True)
+        return (*input_shape[:-axes], *(old if new is None else new for new, old in sides))
 
     def _formula(self, x: Shape, y: Shape) -> Formula:
-        classes = _classes(_adaptive(x[-2], y[-2]), _adaptive(x[-1], y[-1]))
-        sizes = (math.prod(x[:-2]), *classes)
-        return windows, sizes, (("operation", primitives.average_pool),)
+        axes = self.AXES
+        classes = _classes(*map(_adaptive, x[-axes:], y[-axes:]))
+        return windows, (math.prod(x[:-axes]), *classes), self.OPTIONS
 
 
 def _adaptive(side: int, cells: int) -> list[int]:
@@ -184,3 +200,151 @@ def _adaptive(side: int, cells: int) -> list[int]:
     ([7], [3, 3, 3])
     """
     return [-(-(at + 1) * side // cells) - at * side // cells for at in range(cells)]
+
+
+class MaxPool1d(MaxPool2d):
+    """The largest number of each stretch, as torch.nn.MaxPool1d.
+
+    Shapes:
+        (N, C, L_in) → (N, C, L_out); the N may be left out
+
+    >>> MaxPool1d(2).output_shape((1, 64, 100))
+    (1, 64, 50)
+    """
+
+    AXES = 1
+
+
+class MaxPool3d(MaxPool2d):
+    """The largest number of each block, as torch.nn.MaxPool3d.
+
+    Shapes:
+        (N, C, D_in, H_in, W_in) → (N, C, D_out, H_out, W_out); the N may be left out
+
+    >>> MaxPool3d(2).output_shape((1, 64, 8, 10, 12))
+    (1, 64, 4, 5, 6)
+    """
+
+    AXES = 3
+
+
+class AvgPool1d(AvgPool2d):
+    """The mean of each stretch, as torch.nn.AvgPool1d.
+
+    Shapes:
+        (N, C, L_in) → (N, C, L_out); the N may be left out
+
+    >>> AvgPool1d(2).output_shape((1, 64, 100))
+    (1, 64, 50)
+    """
+
+    AXES = 1
+
+    def __init__(
+        self,
+        kernel_size: int | tuple[int, ...],
+        stride: int | tuple[int, ...] | None = None,
+        padding: int | tuple[int, ...] = 0,
+        ceil_mode: bool = False,
+        count_include_pad: bool = True,
+    ) -> None:
+        super().__init__(kernel_size, stride, padding, ceil_mode, count_include_pad)
+
+
+class AvgPool3d(AvgPool2d):
+    """The mean of each block, as torch.nn.AvgPool3d.
+
+    Shapes:
+        (N, C, D_in, H_in, W_in) → (N, C, D_out, H_out, W_out); the N may be left out
+
+    >>> AvgPool3d(2).output_shape((1, 64, 8, 10, 12))
+    (1, 64, 4, 5, 6)
+    """
+
+    AXES = 3
+
+
+class AdaptiveAvgPool1d(AdaptiveAvgPool2d):
+    """Means of as many stretches as the output has cells, as torch.nn.AdaptiveAvgPool1d.
+
+    Shapes:
+        (N, C, L_in) → (N, C, output_size); the N may be left out
+
+    >>> AdaptiveAvgPool1d(1).output_shape((1, 64, 100))
+    (1, 64, 1)
+    """
+
+    AXES = 1
+
+
+class AdaptiveAvgPool3d(AdaptiveAvgPool2d):
+    """Means of as many blocks as the output has cells, as torch.nn.AdaptiveAvgPool3d.
+
+    Shapes:
+        (N, C, D_in, H_in, W_in) → (N, C, output_size); the N may be left out
+
+    >>> AdaptiveAvgPool3d(1).output_shape((1, 64, 8, 7, 7))
+    (1, 64, 1, 1, 1)
+    """
+
+    AXES = 3
+
+
+class AdaptiveMaxPool1d(AdaptiveAvgPool2d):
+    """Maxima of as many windows as the output has cells, as torch.nn.AdaptiveMaxPool1d.
+
+    Shapes:
+        (N, C, L_in) → (N, C, output_size); the N may be left out
+
+    >>> AdaptiveMaxPool1d(1).output_shape((1, 64, 100))
+    (1, 64, 1)
+    """
+
+    AXES = 1
+    OPTIONS = (("operation", primitives.max_pool),)
+
+    def __init__(
+        self, output_size: int | tuple[int | None, ...] | None, return_indices: bool = False
+    ) -> None:
+        indices = flag("return_indices", return_indices)
+        self._set(output_size=self._sides(output_size), return_indices=indices)
+
+
+class AdaptiveMaxPool2d(AdaptiveAvgPool2d):
+    """Maxima of as many windows as the output has cells, as torch.nn.AdaptiveMaxPool2d.
+
+    Shapes:
+        (N, C, H_in, W_in) → (N, C, output_size); the N may be left out
+
+    >>> AdaptiveMaxPool2d(1).output_shape((1, 64, 7, 7))
+    (1, 64, 1, 1)
+    """
+
+    AXES = 2
+    OPTIONS = (("operation", primitives.max_pool),)
+
+    def __init__(
+        self, output_size: int | tuple[int | None, ...] | None, return_indices: bool = False
+    ) -> None:
+        indices = flag("return_indices", return_indices)
+        self._set(output_size=self._sides(output_size), return_indices=indices)
+
+
+class AdaptiveMaxPool3d(AdaptiveAvgPool2d):
+    """Maxima of as many windows as the output has cells, as torch.nn.AdaptiveMaxPool3d.
+
+    Shapes:
+        (N, C, D_in, H_in, W_in) → (N, C, output_size); the N may be left out
+
+    >>> AdaptiveMaxPool3d(1).output_shape((1, 64, 8, 7, 7))
+    (1, 64, 1, 1, 1)
+    """
+
+    AXES = 3
+    OPTIONS = (("operation", primitives.max_pool),)
+
+    def __init__(
+        self, output_size: int | tuple[int | None, ...] | None, return_indices: bool = False
+    ) -> None:
+        indices = flag("return_indices", return_indices)
+        self._set(output_size=self._sides(output_size), return_indices=indices)

@@ -400,7 +400,7 @@ def _next(layer: Any, x: Any, h: Any, c: Any, gates: list[Any]) -> tuple[Any, An
 # --- norms -------------------------------------------------------------------
 
 
-@_loop(kinds.BatchNorm1d, kinds.BatchNorm2d)
+@_loop(kinds.BatchNorm1d, kinds.BatchNorm2d, kinds.BatchNorm3d)
 def _batch_norm(layer: kinds.BatchNorm2d, x: Array, weights: Weights) -> Array:
     return _each(x, lambda number: primitives.batch_norm(number, 2, 3))
 
@@ -440,6 +440,20 @@ def _flat(weights: Weights, name: str) -> list[Any] | None:
     return list(weights[name].ravel()) if name in weights else None
 
 
+@_loop(kinds.InstanceNorm1d, kinds.InstanceNorm2d, kinds.InstanceNorm3d)
+def _instance_norm(layer: Any, x: Array, weights: Weights) -> Array:
+    y = arrays.empty_like(x)
+    planes = x.ndim - (min(layer.INPUTS) - 1)
+    for at in arrays.ndindex(*x.shape[:planes]):
+        cells = list(x[at].ravel())
+        gamma, beta = (
+            [weights[name][at[-1]]] * len(cells) if name in weights else None
+            for name in ("weight", "bias")
+        )
+        y[at] = arrays.array(primitives.layer_norm(cells, gamma, beta)).reshape(x[at].shape)
+    return y
+
+
 @_loop(kinds.GroupNorm)
 def _group_norm(layer: kinds.GroupNorm, x: Array, weights: Weights) -> Array:
     y = arrays.empty_like(x)
@@ -464,6 +478,8 @@ _ELEMENTWISE: dict[type[Layer], Callable[..., Any]] = {
     kinds.SiLU: primitives.silu,
     kinds.Sigmoid: primitives.sigmoid,
     kinds.Tanh: primitives.tanh,
+    kinds.Hardtanh: primitives.relu6,
+    kinds.ConstantFactor: primitives.scaling,
     kinds.LeakyReLU: primitives.leaky_relu,
     kinds.Hardswish: primitives.hardswish,
     kinds.Hardsigmoid: primitives.hardsigmoid,
@@ -504,24 +520,25 @@ def _embedding(layer: kinds.Embedding, x: Array, weights: Weights) -> Array:
 # --- windows -----------------------------------------------------------------
 
 
-@_loop(kinds.MaxPool2d, kinds.AvgPool2d)
-def _pool(layer: kinds.MaxPool2d, x: Array, weights: Weights) -> Array:
+@_loop(
+    kinds.MaxPool1d, kinds.MaxPool2d, kinds.MaxPool3d,
+    kinds.AvgPool1d, kinds.AvgPool2d, kinds.AvgPool3d,
+)  # fmt: skip
+def _pool(layer: Any, x: Array, weights: Weights) -> Array:
     is_max = isinstance(layer, kinds.MaxPool2d)
     operation = primitives.max_pool if is_max else primitives.average_pool
-    reach = layer.dilation if is_max else (1, 1)
+    axes = layer.AXES
+    reach = layer.dilation if is_max else (1,) * axes
     zero = x.flat[0].tally.number(0)
-    places = [_pool_windows(layer, axis, x.shape[axis - 2], reach[axis]) for axis in (0, 1)]
+    sides = x.shape[-axes:]
+    places = [_pool_windows(layer, axis, sides[axis], reach[axis]) for axis in range(axes)]
 
-    def cell(plane: Array, row: int, column: int) -> Any:
-        inside = 0 <= row < plane.shape[0] and 0 <= column < plane.shape[1]
-        return plane[row, column] if inside else zero
+    def cell(plane: Array, place: tuple[int, ...]) -> Any:
+        inside = all(0 <= at < side for at, side in zip(place, sides, strict=True))
+        return plane[place] if inside else zero
 
     return _planes(
-        x,
-        places,
-        lambda plane, rows, columns: operation(
-            [cell(plane, row, column) for row in rows for column in columns]
-        ),
+        x, places, lambda plane, *of: operation([cell(plane, place) for place in product(*of)])
     )
 
 
@@ -539,27 +556,73 @@ def _pool_windows(layer: Any, axis: int, side: int, reach: int) -> list[list[int
     return windows
 
 
-@_loop(kinds.AdaptiveAvgPool2d)
-def _adaptive(layer: kinds.AdaptiveAvgPool2d, x: Array, weights: Weights) -> Array:
+@_loop(
+    kinds.AdaptiveAvgPool1d, kinds.AdaptiveAvgPool2d, kinds.AdaptiveAvgPool3d,
+    kinds.AdaptiveMaxPool1d, kinds.AdaptiveMaxPool2d, kinds.AdaptiveMaxPool3d,
+)  # fmt: skip
+def _adaptive(layer: Any, x: Array, weights: Weights) -> Array:
+    is_max = "Max" in type(layer).__name__
+    operation = primitives.max_pool if is_max else primitives.average_pool
     places = []
-    for side, cells in zip(x.shape[-2:], layer.output_size, strict=True):
+    for side, cells in zip(x.shape[-layer.AXES :], layer.output_size, strict=True):
         n = side if cells is None else cells
         places.append([list(range(c * side // n, -(-(c + 1) * side // n))) for c in range(n)])
     return _planes(
-        x,
-        places,
-        lambda plane, rows, columns: primitives.average_pool(
-            [plane[row, column] for row in rows for column in columns]
-        ),
+        x, places, lambda plane, *of: operation([plane[place] for place in product(*of)])
     )
 
 
 def _planes(x: Array, places: list[list[list[int]]], function: Callable[..., Any]) -> Array:
-    y = arrays.empty((*x.shape[:-2], *map(len, places)))
-    for at in arrays.ndindex(*x.shape[:-2]):
-        for row, rows in enumerate(places[0]):
-            for column, columns in enumerate(places[1]):
-                y[(*at, row, column)] = function(x[at], rows, columns)
+    axes = len(places)
+    y = arrays.empty((*x.shape[:-axes], *map(len, places)))
+    for at in arrays.ndindex(*x.shape[:-axes]):
+        for cell in arrays.ndindex(*map(len, places)):
+            windows = (of[n] for of, n in zip(places, cell, strict=True))
+            y[(*at, *cell)] = function(x[at], *windows)
+    return y
+
+
+@_loop(kinds.Upsample)
+def _upsample(layer: kinds.Upsample, x: Array, weights: Weights) -> Array:
+    y = arrays.empty(layer.output_shape(x.shape))
+    sides = list(zip(x.shape[2:], y.shape[2:], strict=True))
+    for place in arrays.ndindex(*y.shape):
+        starts = [at * old // new for at, (old, new) in zip(place[2:], sides, strict=True)]
+        if layer.mode.startswith("nearest"):
+            y[place] = x[(*place[:2], *starts)]
+        else:
+            ends = [(at, min(at + 1, old - 1)) for at, (old, _) in zip(starts, sides, strict=True)]
+            y[place] = _between([x[(*place[:2], *each)] for each in product(*ends)])
+    return y
+
+
+def _between(corners: list[Any]) -> Any:
+    """Weigh two neighbours along one axis after the other, until one number is left."""
+    while len(corners) > 1:
+        corners = [
+            primitives.residual_sum(primitives.scaling(a), primitives.scaling(b))
+            for a, b in zip(corners[::2], corners[1::2], strict=True)
+        ]
+    return corners[0]
+
+
+@_loop(kinds.PixelShuffle)
+def _pixel_shuffle(layer: kinds.PixelShuffle, x: Array, weights: Weights) -> Array:
+    return _shuffled(x, layer.output_shape(x.shape), layer.upscale_factor, up=True)
+
+
+@_loop(kinds.PixelUnshuffle)
+def _pixel_unshuffle(layer: kinds.PixelUnshuffle, x: Array, weights: Weights) -> Array:
+    return _shuffled(x, layer.output_shape(x.shape), layer.downscale_factor, up=False)
+
+
+def _shuffled(x: Array, shape: Shape, r: int, *, up: bool) -> Array:
+    y = arrays.empty(shape)
+    small = x if up else y
+    for *at, c, row, column in arrays.ndindex(*small.shape):
+        deep = (*at, c, row, column)
+        wide = (*at, c // r**2, row * r + c // r % r, column * r + c % r)
+        y[wide if up else deep] = x[deep if up else wide]
     return y
 
 

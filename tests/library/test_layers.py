@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from witnesses import saw
 
 from flopslib import conv_output_size, count, layers
+from flopslib import layers as nn
 from flopslib.costs.compiling import KINDS
 from flopslib.layers import (
     GELU,
@@ -289,6 +290,28 @@ CASES = [
     ),
     # 4*1 and a bias; the sum is broadcast
     (Residual(Linear(4, 1)), (2, 4), (2, 4), 5),
+    (nn.MaxPool1d(3, 2, 1), (2, 3, 5), (2, 3, 3), 0),
+    (nn.MaxPool3d(2, ceil_mode=True), (1, 2, 3, 4, 2), (1, 2, 2, 2, 1), 0),
+    (nn.AvgPool1d(2), (3, 5), (3, 2), 0),
+    (nn.AvgPool3d((2, 1, 3), 1), (2, 3, 2, 4), (2, 2, 2, 2), 0),
+    (nn.AdaptiveAvgPool1d(3), (1, 2, 7), (1, 2, 3), 0),
+    (nn.AdaptiveAvgPool3d((2, None, 1)), (2, 3, 2, 4), (2, 2, 2, 1), 0),
+    (nn.AdaptiveMaxPool1d(2), (2, 5), (2, 2), 0),
+    (nn.AdaptiveMaxPool2d((3, None)), (1, 2, 7, 2), (1, 2, 3, 2), 0),
+    (nn.AdaptiveMaxPool3d(2), (1, 3, 2, 4), (1, 2, 2, 2), 0),
+    (nn.BatchNorm3d(3), (1, 3, 2, 2, 2), (1, 3, 2, 2, 2), 6),
+    (nn.InstanceNorm1d(3), (2, 3, 5), (2, 3, 5), 0),
+    (nn.InstanceNorm2d(3, affine=True), (2, 3, 2, 5), (2, 3, 2, 5), 6),
+    (nn.InstanceNorm2d(3, affine=True), (3, 2, 5), (3, 2, 5), 6),
+    (nn.InstanceNorm3d(2), (1, 2, 3, 2, 2), (1, 2, 3, 2, 2), 0),
+    (nn.Upsample(scale_factor=2), (1, 2, 3), (1, 2, 6), 0),
+    (nn.Upsample((5, 4), mode="bilinear"), (2, 3, 2, 3), (2, 3, 5, 4), 0),
+    (nn.Upsample(scale_factor=1.5, mode="linear"), (1, 2, 5), (1, 2, 7), 0),
+    (nn.Upsample(3, mode="trilinear"), (1, 2, 2, 2, 2), (1, 2, 3, 3, 3), 0),
+    (nn.PixelShuffle(2), (1, 8, 3, 2), (1, 2, 6, 4), 0),
+    (nn.PixelUnshuffle(2), (2, 6, 4), (8, 3, 2), 0),
+    (nn.Hardtanh(-2.0, 3.0), (2, 3), (2, 3), 0),
+    (nn.ConstantFactor(0.5), (2, 3), (2, 3), 0),
     # 3*(2 + 3) weights and two biases of 3
     (RNN(2, 3), (5, 2), (5, 3), 21),
     (RNN(2, 3, nonlinearity="relu", bias=False, batch_first=True), (2, 5, 2), (2, 5, 3), 15),
