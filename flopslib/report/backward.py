@@ -285,7 +285,8 @@ class _Tracing:
 
         None: the layer computes nothing.
         """
-        key = (id(forward), owned, *[value.needs for value in inputs])
+        needs: Any = inputs[0].needs if len(inputs) == 1 else tuple([v.needs for v in inputs])
+        key = (id(forward), owned, needs)
         found = self._found.get(key)
         if found is None:
             found = self._asked(forward, inputs, owned)
