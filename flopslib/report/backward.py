@@ -285,8 +285,8 @@ class _Tracing:
 
         None: the layer computes nothing.
         """
-        needs: Any = inputs[0].needs if len(inputs) == 1 else tuple([v.needs for v in inputs])
-        key = (id(forward), owned, needs)
+        asked: Any = inputs[0].needs if len(inputs) == 1 else tuple([v.needs for v in inputs])
+        key = (id(forward), owned, asked)
         found = self._found.get(key)
         if found is None:
             found = self._asked(forward, inputs, owned)
