@@ -212,7 +212,7 @@ class Layer(metaclass=LayerType):
 
     @property
     def active_parameters(self) -> int:
-        """How many of them take part in the work on one position: not those of idle experts.
+        """How many of them take part in the work on one position, without those of idle experts.
 
         >>> from flopslib.layers import Experts
         >>> Experts(2, 3, num_experts=5, top_k=1, bias=False).active_parameters

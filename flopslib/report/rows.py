@@ -177,7 +177,7 @@ class Measured(_Counted):
 
     @property
     def active_parameters(self) -> int:
-        """How many of them work on one position: all, but for experts that it does not visit."""
+        """How many of them work on one position, all but those of idle experts."""
         return int(self._root.layer.active_parameters)
 
     @cached_property
