@@ -252,7 +252,7 @@ class AvgPool1d(AvgPool2d):
 
 
 class AvgPool3d(AvgPool2d):
-    """The mean of each block, as torch.nn.AvgPool3d.
+    """The mean of each block, as torch.nn.AvgPool3d, which refuses a side below the kernel's.
 
     Shapes:
         (N, C, D_in, H_in, W_in) → (N, C, D_out, H_out, W_out); the N may be left out
@@ -262,6 +262,13 @@ class AvgPool3d(AvgPool2d):
     """
 
     AXES = 3
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        """Count the places of the window along each axis."""
+        y = super().output_shape(input_shape)
+        if any(side < k for side, k in zip(input_shape[-3:], self.kernel_size, strict=True)):
+            self._refuse(f"has a window that is larger than the sides of {input_shape}")
+        return y
 
 
 class AdaptiveAvgPool1d(AdaptiveAvgPool2d):

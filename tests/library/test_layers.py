@@ -732,6 +732,10 @@ MISFITS = [
     (MatMul(), ((2, 3), (2, 3)), "MatMul() needs shapes (…, m, k) and (…, k, n), got (2, 3) and (2, 3)"),
     (Graph(a=ReLU(), inputs=("x", "y")), (2, 3), "Graph(1 node) needs 2 inputs (x, y), got 1: (2, 3)"),
     (Graph(a=ReLU(), b=(ReLU(), "a.1")), (2, 3), "Graph(2 nodes) asks for a.1, and a makes 1 results"),
+    (nn.AvgPool3d(3, 2, 1), (1, 3, 2, 4), "AvgPool3d(3, stride=2, padding=1) has a window that is larger than the sides of (1, 3, 2, 4)"),
+    (nn.Upsample(2, mode="linear"), (1, 2, 3, 3), "Upsample(size=2, mode='linear') needs an input of shape (N, C, …) with 1 sides, got (1, 2, 3, 3)"),
+    (nn.PixelShuffle(2), (1, 3, 2, 2), "PixelShuffle(2) needs channels in groups of 4, got (1, 3, 2, 2)"),
+    (nn.PixelUnshuffle(2), (1, 3, 3, 2), "PixelUnshuffle(2) needs sides that 2 divides, got (1, 3, 3, 2)"),
     (Multiply(Linear(3, 2)), (1, 3), "Multiply(1 layer) needs two or more layers"),
     (Residual(Linear(3, 2)), (1, 3), "Residual(Linear(3, 2)) adds shapes that differ: (1, 2) from its body, (1, 3) around it"),
 ]  # fmt: skip
