@@ -114,7 +114,7 @@ def roofline(
             axes.plot([x], [y], "o", markersize=8, markerfacecolor=BLUE_TINT, markeredgecolor=BLUE)
             axes.annotate(f"{at + 1}", (x, y), xytext=(0, -15), textcoords="offset points",
                           ha="center", color=BLUE, fontsize=10)  # fmt: skip
-            axes.plot([], [], " ", label=f"{at + 1}  {name}, {x:.3g}")
+            axes.plot([], [], " ", label=f"{at + 1}  {name}, {x:,.0f}")
         axes.axvline(balance, color=QUIET, linewidth=1, linestyle=":")
         axes.set_xscale("log")
         axes.set_yscale("log")
@@ -124,7 +124,7 @@ def roofline(
                     handlelength=0, borderpad=0)  # fmt: skip
         below = sum(each["intensity"] < balance for each in data.values())
         lines = (
-            f"{name}: {each['intensity']:.3g} FLOPs for each byte, at most "
+            f"{name}: {each['intensity']:,.0f} FLOPs for each byte, at most "
             f"{each['reachable'] / 1e12:.3g} TFLOP/s"
             for name, each in ordered
         )

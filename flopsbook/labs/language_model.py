@@ -340,5 +340,5 @@ def calculator(preset: str = "LLaMA-7B") -> Form:
         "read by the model, the last one too. A step reads the cache and every weight that it "
         "multiplies. The training is in mixed precision with fused attention, and keeps the "
         "activations that PyTorch keeps.",
-        room=("96rem", "128rem"),
+        room=("103.6rem", "143.9rem"),
     )

@@ -111,5 +111,5 @@ def memory_lab(preset: str = "GPT-2 small") -> Form:
         begin="model",
         note="Activations are those of layers built like a GPT's, in 16 bits, with masks of a "
         "byte, as PyTorch keeps them on a GPU. Logits, buffers and fragments come on top.",
-        room=("50rem", "66rem"),
+        room=("46.4rem", "54.4rem"),
     )

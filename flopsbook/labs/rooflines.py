@@ -131,5 +131,5 @@ def roofline_lab() -> Form:
         {"FLOPs": "flops", "bytes": "moved"},
         note="Each operand is read once and each result written once. A kernel that has no room "
         "for that on the chip moves more. Of the sizes, a layer uses those that it has.",
-        room=("62rem", "84rem"),
+        room=("56.3rem", "73.8rem"),
     )
