@@ -112,14 +112,14 @@ TABLE = (
         "vit",
         "ViT-B/16",
         lambda: count(models.vit_b_16(), IMAGE),
-        "cut, or without scores and weighted sums",
+        "cut, or scores left out",
         "vit_b_16",
     ),
     Entry(
         "gpt3",
         "GPT-3, training",
         lambda: training(models.gpt3, tokens=TOKENS, seq_len=LENGTH),
-        "the rule, without scores and weighted sums, rounded",
+        "the rule, scores left out, rounded",
         "gpt3-training",
     ),
     Entry(
