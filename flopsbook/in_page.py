@@ -236,7 +236,7 @@ def run(source: str, name: str, tell: Callable[[str], Any]) -> str:
             _execute(source, f"<{name}>")
         except (Exception, SystemExit, KeyboardInterrupt) as problem:
             missing = _missing(problem)
-            error = _traceback(problem, f"<{name}>", source)
+            error = _traceback(problem, f"<{name}>")
         printed.hand_on()
     outputs = [*_shown]
     _shown.clear()
@@ -251,6 +251,8 @@ def _streams(printed: Printed) -> Iterator[None]:
 
 def _execute(source: str, name: str) -> None:
     """Run statements, and show the value of an expression that ends them."""
+    # a traceback, and whoever asks for the source of a function, reads it here
+    linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
     tree = ast.parse(source, name)
     last = tree.body[-1] if tree.body else None
     if not isinstance(last, ast.Expr):
@@ -270,9 +272,8 @@ def _missing(problem: BaseException) -> str | None:
     return name.partition(".")[0] if name and name.partition(".")[0] in MISSING else None
 
 
-def _traceback(problem: BaseException, name: str, source: str) -> str:
+def _traceback(problem: BaseException, name: str) -> str:
     """Write an error with the lines of the cell, and without those that ran it."""
-    linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
     frames = problem.__traceback__
     while frames is not None and frames.tb_frame.f_code.co_filename != name:
         frames = frames.tb_next

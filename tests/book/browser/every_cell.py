@@ -19,7 +19,7 @@ NOTEBOOKS = {Path(name).name: path for name, path in pages().items() if path.suf
 #: Cells whose output in a page is another: for each chapter their ids, and why.
 REVIEWED = json.loads((Path(__file__).parent / "other_in_a_page.json").read_text())
 #: At most one cell in so many is another.
-FEW = 16
+FEW = 15
 SLOW = python_in_page.HERE / "page" / "slow.json"
 #: What takes longer is worth a warning.
 LONG = 4.0
