@@ -6,6 +6,8 @@ const SETTINGS = fetch(`${ROOT}settings.json`).then((answer) => answer.json());
 const POLICY = "default-src 'none'; script-src 'self' blob: 'wasm-unsafe-eval'; connect-src 'self'; worker-src blob:";
 /* Loading that tells nothing for so long has failed. A cell may take as long as it likes. */
 const PATIENCE = 180_000;
+/* What has not ended by then is worth a word. */
+const SOON = 5000;
 const MOST = 2_000_000;
 
 const make = (tag, attributes = {}, ...children) => {
@@ -316,11 +318,13 @@ export const open = async (frame, at) => {
     if (busy) return;
     busy = true;
     halt.hidden = false;
+    const late = setTimeout(() => say(`${status.textContent} Python in a page is several times slower than elsewhere, so this may take half a minute. Stop ends it.`), SOON);
     try {
       await execute(number, { field, fresh, built, say });
     } catch (error) {
       say(explain(error));
     } finally {
+      clearTimeout(late);
       busy = false;
       halt.hidden = true;
     }
