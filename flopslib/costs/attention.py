@@ -142,6 +142,7 @@ GENERAL = DEFAULTS | {"value_dim": Default("head_dim")}
     at_least=AT_LEAST,
     defaults=GENERAL,
     minor=MINOR,
+    chapter="attention_today",
     example=Example(
         "Qwen3-4B, one token after 4,095",
         {"seq_len": 1, "kv_seq_len": 4096, "d_model": 2560, "num_heads": 32, "num_kv_heads": 8,
@@ -222,6 +223,7 @@ def attention(
     at_least=AT_LEAST,
     defaults=GENERAL,
     minor=MINOR,
+    chapter="attention_today",
     from_zero=("sinks",),
     example=Example(
         "a window of Gemma 3 4B, 8,192 tokens",
@@ -309,6 +311,7 @@ def windowed_attention(
     defaults={name: GENERAL[name] for name in ("num_kv_heads", "head_dim", "value_dim")}
     | {"kv_dim": Default("d_model")},
     minor=MINOR,
+    chapter="attention_today",
     example=Example(
         "Whisper tiny, one token to a recording of 30 seconds",
         {"seq_len": 1, "kv_seq_len": 1500, "d_model": 384, "num_heads": 6, "k_bias": False},

@@ -21,6 +21,7 @@ MINOR = ("sigmoid",)
 @cost_function(
     at_least=AT_LEAST,
     minor=MINOR,
+    chapter="experts",
     example=Example(
         "Mixtral 8×7B, one token",
         {"seq_len": 1, "d_model": 4096, "d_ff": 14336, "num_experts": 8, "top_k": 2,
@@ -80,6 +81,7 @@ def mixture_of_experts(
 @cost_function(
     at_least=AT_LEAST,
     minor=(*MINOR, "shared_gate"),
+    chapter="experts",
     example=Example(
         "DeepSeek-V3, one token",
         {"seq_len": 1, "d_model": 7168, "d_ff": 2048, "shared_ff": 2048, "num_experts": 256,

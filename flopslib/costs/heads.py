@@ -53,7 +53,10 @@ def seen_in_window(
 
     def of_first(n: Any) -> Any:
         near = smaller(window, n)
-        return _at_most(near, n) + _at_most(smaller(sinks, n - near), n - near)
+        seen = _at_most(near, n)
+        if type(sinks) is int and sinks == 0:
+            return seen
+        return seen + _at_most(smaller(sinks, n - near), n - near)
 
     pairs = of_first(keys) - of_first(keys - queries)
     return pairs if causal else pairs + _at_most(smaller(window, queries), queries) - queries

@@ -21,6 +21,7 @@ from flopslib.sizes.exact import Size
         "value_dim": Default("head_dim"),
         "kv_seq_len": Default("seq_len"),
     },
+    chapter="attention_today",
     example=Example(
         "DeepSeek-V3, one token after 4,095",
         {"seq_len": 1, "kv_seq_len": 4096, "d_model": 7168, "q_rank": 1536, "kv_rank": 512,

@@ -50,6 +50,10 @@ FIGURES = {
     "painted": lambda: figures.painted_windows(2, 3, 2, 1),
     "stride": lambda: figures.scatter_growth([1, 2], channels=2, kernel=2, side=3),
     "gated": lambda: figures.gated_weights(3),
+    "window squares": lambda: figures.window_squares(5, 2, 1),
+    "latent forms": lambda: figures.latent_forms(64, [1, 16, 64]),
+    "visits": lambda: figures.visits(2),
+    "bytes of experts": lambda: figures.bytes_of_experts(8, 2, [1, 2, 4, 16]),
     "path": lambda: figures.model_path(one_layer),
     "token": lambda: figures.token_context(llama_7b, [1, 4096], usual=2048),
     "model shares": lambda: figures.model_shares(["gpt2_small", "llama3_8b"], seen=1024),
@@ -88,6 +92,29 @@ def test_every_figure_function_is_drawn_here():
 
 
 class TestData:
+    def test_window_squares(self):
+        data = figures.window_squares_data(5, 2, 1)
+        # 1 + 2 + 2 + 2 + 2, and the first key of the last three
+        assert data["pairs"] == {"window": 9, "window and sinks": 12}
+        assert data["seen"]["window and sinks"][4] == [0, 3, 4]
+
+    def test_latent_forms(self):
+        data = figures.latent_forms_data(64, [1, 2])
+        # of 65 and 66 positions: 512 numbers each in keys and values of 128 heads of 128
+        assert data["projected"][1] - data["projected"][0] > 128 * 256 * 512
+        assert data["absorbed"][0] < data["projected"][0]
+
+    def test_visits(self):
+        data = figures.visits_data(2)
+        # the two largest of 2, 9, 1, 4 and of 7, 3, 8, 1
+        assert data["chosen"][:2] == [[1, 3], [0, 2]]
+        assert sum(data["load"]) == 2 * len(data["chosen"])
+
+    def test_bytes_of_experts(self):
+        data = figures.bytes_of_experts_data(8, 2, [1, 3, 5])
+        assert data["most"] == [2 / 8, 6 / 8, 1]
+        assert data["chance"] == pytest.approx([2 / 8, 1 - (3 / 4) ** 3, 1 - (3 / 4) ** 5])
+
     def test_dot_product(self):
         # 4 products, 3 sums
         assert figures.dot_product_data(4) == {"terms": 4, "multiplications": 4, "additions": 3}
