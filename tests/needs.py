@@ -49,7 +49,7 @@ def _sandbox():
     from assignments.grading import sandbox
 
     wrong = sandbox.trouble()
-    return wrong and f"{wrong}; {BWRAP}"
+    return wrong and f"{wrong.rstrip('.')}; {BWRAP}"
 
 
 def _browser():

@@ -10,6 +10,7 @@ import sysconfig
 import tomllib
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 
 import nbformat
@@ -349,30 +350,35 @@ def test_a_loop_that_only_hands_over_is_left_out_and_another_is_not():
 # --- buttons ---------------------------------------------------------------------------
 
 
-def buttons(chapter, label, html=BUILD / "html"):
+@cache
+def links(chapter, html=BUILD / "html"):
+    """Return the links of a page that lead to its notebook, by where they stand: read once."""
     from bs4 import BeautifulSoup
 
     page = BeautifulSoup((html / "chapters" / f"{chapter}.html").read_text(), "html.parser")
-    return page.select(f".dropdown-{label}-buttons .dropdown-item")
+    places = {
+        "download": ".dropdown-download-buttons .dropdown-item",
+        "launch": ".dropdown-launch-buttons .dropdown-item",
+        "exercises": "h2 + .to-run a",
+    }
+    return {
+        place: [tag["href"] for tag in page.select(found) if tag.get("href")]
+        for place, found in places.items()
+    }
 
 
 @every_chapter
 def test_the_page_offers_it(chapter):
-    links = [tag["href"] for tag in buttons(chapter, "download") if tag.get("href")]
-    assert links == [f"../notebooks/{chapter}.ipynb", f"../notebooks/{ARCHIVE}"]
-    assert buttons(chapter, "launch") == []
+    found = links(chapter)
+    assert found["download"] == [f"../notebooks/{chapter}.ipynb", f"../notebooks/{ARCHIVE}"]
+    assert found["launch"] == []
 
 
 @every_chapter
 def test_the_exercises_say_where_answers_are_checked(chapter):
-    from bs4 import BeautifulSoup
-
-    page = BeautifulSoup(
-        (BUILD / "html" / "chapters" / f"{chapter}.html").read_text(), "html.parser"
-    )
-    links = [link["href"] for link in page.select("h2 + .to-run a")]
     asks = any("check(" in text for text in texts(chapter))
-    assert links == ["progress.html", f"../notebooks/{chapter}.ipynb"] * asks
+    notebook = f"../notebooks/{chapter}.ipynb"
+    assert links(chapter)["exercises"] == ["progress.html", notebook] * asks
 
 
 SERVICES = yaml.safe_load((ROOT / "_config.yml").read_text())["launch_buttons"]
@@ -421,7 +427,7 @@ def test_one_address_switches_the_buttons_on(tmp_path):
         capture_output=True,
     )
     html = copy / "_build" / "html"
-    assert [tag["href"] for tag in buttons("notation", "launch", html)] == [
+    assert links("notation", html)["launch"] == [
         address
         for _, address in addresses("chapters/notation", "https://github.com/a/b", "main", SERVICES)
     ]
