@@ -91,23 +91,14 @@ class: $(INSTALLED)
 
 # measure counting, sweeps and the import; beside the other counters once they are installed
 # (make peers); BENCH_ARGS="-k sweep" chooses
-BENCH := $(if $(wildcard $(PEERS)/installed),$(PEERS),.venv)
+BENCH := $(if $(wildcard $(PEERS)/torch/installed),$(PEERS)/torch,.venv)
 bench: $(BENCH)/installed
 	$(BENCH)/bin/python -m pytest tests/library/bench $(BENCH_ARGS)
 
-# measure what other counters say, and store it; they get an environment of their own
-peers: $(PEERS)/installed
-	$(PEERS)/bin/python tests/book/peers/measure.py
-	$(PEERS)/bin/python tests/book/peers/saved.py
-
-$(PEERS)/installed: requirements-peers.txt
-	$(PYTHON) -m venv --clear $(PEERS)
-	$(PEERS)/bin/python -m pip install -qq --disable-pip-version-check $$(grep -o '^torch==[^ ]*' $<)
-	$(PEERS)/bin/python -m pip install -qq --disable-pip-version-check --no-deps \
-	  $$(sed -n 's/ *# --no-deps$$//p' $<)
-	grep -v -e '--no-deps' -e '^torch==' $< | \
-	  $(PEERS)/bin/python -m pip install -qq --disable-pip-version-check -r /dev/stdin
-	@touch $@
+# measure what other counters say, and store it; each ecosystem gets an environment of its own,
+# 11 GB in all; PEERS_ARGS="jax onnx" chooses
+peers:
+	$(PYTHON) tests/book/peers/run.py $(PEERS_ARGS)
 
 # break the library in thousands of small ways, and see whether the tests notice; less than an
 # hour, goes on where it was interrupted; MUTANTS_ARGS=--help shows what else it can do

@@ -19,19 +19,23 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any
 
-from flopsbook.peers.subjects import FURTHER, LAYERS, MODELS, SUBJECTS, Subject
+from flopsbook.peers.subjects import FURTHER, HABITS, LAYERS, MODELS, NETWORKS, SUBJECTS, Subject
 from flopsbook.quotes import data
-from flopslib.counters import DEVICES, TOOLS, Term, rules, terms_of
+from flopslib.counters import MEANINGS, TOOLS, Term, rules, terms_of
 from flopslib.counters.tools import check_known
 from flopslib.report.report import Report
 
 __all__ = [
     "FURTHER",
+    "HABITS",
     "LAYERS",
     "MODELS",
+    "NETWORKS",
     "SUBJECTS",
     "Figure",
     "Subject",
+    "asked",
+    "environments",
     "figures",
     "versions",
 ]
@@ -44,7 +48,8 @@ class Figure:
     Attributes:
         subject: the name of the subject.
         tool: the name of the tool.
-        device: where it ran, "cpu" or "meta", on which only shapes are computed.
+        device: where it ran, such as "cpu" or "meta", on which only shapes are computed, or
+            how it was asked.
         called: the tool's own word for the figure; None if it failed.
         value: the figure; None if it failed.
         error: the error with which it failed.
@@ -59,8 +64,8 @@ class Figure:
 
     @property
     def means(self) -> str:
-        """Which of our figures it is, "MACs" or "FLOPs"."""
-        return {"macs": "MACs", "flops": "FLOPs"}[self._attribute]
+        """Which of our figures it is: "MACs", "FLOPs" or "exact FLOPs"."""
+        return MEANINGS[self._attribute]
 
     @property
     def _attribute(self) -> str:
@@ -91,7 +96,7 @@ class Figure:
         ('FLOPs', 'exact FLOPs')
         """
         report = self.report
-        named = {"MACs": report.macs, "FLOPs": report.flops, "exact FLOPs": report.exact_flops}
+        named = {word: int(getattr(report, ours)) for ours, word in MEANINGS.items()}
         return tuple(name for name, ours in named.items() if ours == self.value)
 
     @cached_property
@@ -100,9 +105,11 @@ class Figure:
         assert self.called is not None
         subject = SUBJECTS[self.subject]
         habits = TOOLS[self.tool].rules(self.called, self.device)
-        if subject.one_operation and self.tool == "flop_counter_no_grad" and habits:
-            habits = (rules.ONE_OPERATION,)
-        return terms_of(habits, [(row, subject.kind(row)) for row in subject.report.rows])
+        if subject.one_operation and self.device == "cpu":
+            habits = rules.WHOLE_LAYER.get(self.tool, habits)
+        framework = TOOLS[self.tool].framework
+        kinds = [(row, subject.kind(row, framework)) for row in subject.report.rows]
+        return terms_of(habits, kinds)
 
     @property
     def explained(self) -> int:
@@ -120,13 +127,40 @@ def _stored() -> Any:
     return data("peers.json")
 
 
+def environments() -> dict[str, dict[str, Any]]:
+    """Return where the figures were measured: each environment's Python and versions.
+
+    >>> environments()["jax"]["versions"]["flax"]
+    '0.12.12'
+    """
+    return dict(_stored()["environments"])
+
+
 def versions() -> dict[str, str]:
-    """Return the versions that gave the figures.
+    """Return the versions that gave the figures, those of the first environment before others.
 
     >>> versions()["torchinfo"]
     '1.8.0'
     """
-    return dict(_stored()["versions"])
+    found: dict[str, str] = {}
+    for environment in environments().values():
+        found = environment["versions"] | found
+    return found
+
+
+def asked() -> list[tuple[str, str, str]]:
+    """Return every question: a tool, a subject, and a device or a way to ask.
+
+    >>> ("flop_counter", "resnet18", "meta") in asked(), ("xla", "resnet18", "lowered") in asked()
+    (True, False)
+    """
+    return [
+        (key, name, device)
+        for key, tool in TOOLS.items()
+        for name, subject in SUBJECTS.items()
+        if tool.framework in subject.frameworks
+        for device in tool.devices
+    ]
 
 
 def figures(
@@ -140,7 +174,8 @@ def figures(
     >>> [figure.value for figure in figures("vit_b_16", "flop_counter")]
     [33697001472, 35127656448]
     """
-    check_known(subject=(subject, SUBJECTS), tool=(tool, TOOLS), device=(device, DEVICES))
+    known = {device for asked_tool in TOOLS.values() for device in asked_tool.devices}
+    check_known(subject=(subject, SUBJECTS), tool=(tool, TOOLS), device=(device, sorted(known)))
     found = (Figure(**record) for record in _stored()["figures"])
     return [
         figure

@@ -10,10 +10,21 @@
 from flopslib.counters.quoting import Quoted, quoted
 from flopslib.counters.reconciling import Match, Reading, Reconciliation, readings, reconcile
 from flopslib.counters.rules import Rule
-from flopslib.counters.tools import DEVICES, TOOLS, WRITTEN, Term, Tool, kind_of, predict, terms_of
+from flopslib.counters.tools import (
+    DEVICES,
+    MEANINGS,
+    TOOLS,
+    WRITTEN,
+    Term,
+    Tool,
+    kind_of,
+    predict,
+    terms_of,
+)
 
 __all__ = [
     "DEVICES",
+    "MEANINGS",
     "TOOLS",
     "WRITTEN",
     "Match",

@@ -21,9 +21,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from flopslib.counters.quoting import Quoted, quoted
-from flopslib.counters.tools import TOOLS, check_known, predict
+from flopslib.counters.tools import FORETOLD, MEANINGS, TOOLS, check_known, predict
 from flopslib.derivation.rendering import text
 from flopslib.report.comparing import signed_text
 from flopslib.report.report import Report
@@ -171,7 +172,8 @@ def reconcile(
     Args:
         figure: as it is quoted, such as "4.1 GFLOPs", "3.8e9", "8,178,368,512", or an integer.
         report: what we count.
-        tool: try one tool of ``TOOLS`` alone, or "flopslib"; None tries all.
+        tool: try one tool of ``TOOLS`` alone, or "flopslib"; None tries all whose rules
+            foretell a figure.
         written: how a program writes a layer, as for :func:`predict`.
         others: reports of other versions of the network, by what tells them apart.
 
@@ -244,17 +246,29 @@ def readings(
             if value:
                 usual = means if means in ("MACs", "FLOPs") else ""
                 yield Reading(OURS, called, usual, Fraction(value))
-    for name in TOOLS if tool is None else {tool} - {OURS}:
+    for name in FORETOLD if tool is None else {tool} - {OURS}:
         yield from _of_a_tool(report, name, written)
 
 
-def _of_a_tool(report: Report, name: str, written: Mapping[str, str] | None) -> Iterator[Reading]:
+#: What the tools would say of a report, as long as somebody has it.
+_SAID: WeakKeyDictionary[Report, dict[Any, tuple[Reading, ...]]] = WeakKeyDictionary()
+
+
+def _of_a_tool(report: Report, name: str, written: Mapping[str, str] | None) -> tuple[Reading, ...]:
+    said = _SAID.setdefault(report, {})
+    asked = (name, *sorted((written or {}).items()))
+    if asked not in said:
+        said[asked] = tuple(_asked(report, name, written))
+    return said[asked]
+
+
+def _asked(report: Report, name: str, written: Mapping[str, str] | None) -> Iterator[Reading]:
     found: dict[tuple[str, int], list[str]] = {}
     for device in TOOLS[name].devices:
         for called, value in predict(report, name, device, written=written).items():
             found.setdefault((called, value), []).append(device)
     for (called, value), devices in found.items():
-        means = {"macs": "MACs", "flops": "FLOPs"}[TOOLS[name].means[called]]
+        means = MEANINGS[TOOLS[name].means[called]]
         if value > 0:
             yield Reading(name, called, means, Fraction(value), tuple(devices))
 

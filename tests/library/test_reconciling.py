@@ -8,6 +8,7 @@ from flopslib import command_line, count
 from flopslib import layers as nn
 from flopslib.counters import TOOLS, predict, quoted, reconcile
 from flopslib.counters.reconciling import training_step
+from flopslib.counters.tools import FORETOLD
 from flopslib.models import gpt2_small, mobilenet_v2, resnet18, resnet50, vit_b_16
 
 IMAGE = (1, 3, 224, 224)
@@ -45,9 +46,9 @@ def test_products_of_rounded_figures_are_named_as_such():
 )
 def test_whoever_reports_a_figure_is_named_and_one_more_is_nobodys(net, shape):
     report = count(net(), shape)
-    for tool in TOOLS:
+    for tool in FORETOLD:
         for device in TOOLS[tool].devices:
-            for figure in predict(report, tool, device).values():
+            for figure in filter(None, predict(report, tool, device).values()):
                 assert tool in reconcile(figure, report).named
                 assert reconcile(figure + 1, report).named == ()
 
@@ -150,6 +151,6 @@ def test_what_the_command_refuses(capsys, arguments, message):
 
 def test_a_network_without_products():
     report = count(nn.ReLU(), (2, 3))
-    assert reconcile(6, report).named == ("calflops",)
+    assert {"calflops", "flopth", "xla", "torch_flops"} <= set(reconcile(6, report).named)
     assert reconcile(9, report).named == ("ptflops",)  # the mean of the samples, and all
     assert reconcile(5, report).named == ()
