@@ -7,13 +7,17 @@ from collections.abc import Sequence
 from flopsbook.figures.drawing import BLUE, BLUE_TINT, INK, QUIET
 from flopsbook.peers import SUBJECTS, figures
 from flopsbook.picture import Picture, canvas, finished
-from flopslib.counters import TOOLS
+from flopslib.counters import DEVICES, TOOLS
 
-__all__ = ["tool_spread", "tool_spread_data"]
+__all__ = ["all_answers", "all_answers_data", "tool_spread", "tool_spread_data"]
+
+
+#: The counters of PyTorch that run where there is no processor, too; no version twice.
+_EVERYWHERE = tuple(n for n, tool in TOOLS.items() if tool.devices == DEVICES and tool.foretold)
 
 
 def tool_spread_data(subjects: Sequence[str]) -> dict[str, dict[str, float]]:
-    """Return every figure over ours, for each subject and tool, wherever it ran.
+    """Return every figure over ours, for each subject and tool that runs without a processor, too.
 
     >>> data = tool_spread_data(["vit_b_16"])["ViT-B/16"]
     >>> round(data["THOP, cpu, MACs"], 3), data["FlopCounterMode, meta, FLOPs"]
@@ -23,7 +27,7 @@ def tool_spread_data(subjects: Sequence[str]) -> dict[str, dict[str, float]]:
     for name in subjects:
         ratios = spread.setdefault(SUBJECTS[name].title, {})
         for figure in figures(name):
-            if figure.value is not None:
+            if figure.value is not None and figure.tool in _EVERYWHERE:
                 key = f"{TOOLS[figure.tool].title}, {figure.device}, {figure.called}"
                 ratios[key] = figure.value / figure.ours
     return spread
@@ -76,5 +80,50 @@ def tool_spread(subjects: Sequence[str]) -> Picture:
             caption="What the tools report over what we count, MACs over MACs and FLOPs over "
             f"FLOPs, on a logarithmic scale. Who is far off is named.{within}",
             alt="A row of dots for each network; ours is at 1. " + "; ".join(lines) + ".",
+            data=data,
+        )
+
+
+def all_answers_data(subject: str) -> dict[int, list[str]]:
+    """Return every different figure for a subject, and which tools report it.
+
+    >>> all_answers_data("conv_net")[30]
+    ["TensorFlow's profiler, batch left open"]
+    """
+    answers: dict[int, list[str]] = {}
+    for figure in figures(subject):
+        if figure.value:
+            tool = TOOLS[figure.tool]
+            usual = len(tool.devices) == 1 or tool.devices == DEVICES
+            where = "" if usual else f", {figure.device}"
+            who = answers.setdefault(figure.value, [])
+            if f"{tool.title}{where}" not in who:
+                who.append(f"{tool.title}{where}")
+    return dict(sorted(answers.items()))
+
+
+def all_answers(subject: str) -> Picture:
+    """Draw every different figure for a subject as a bar with the names of those who report it."""
+    data = all_answers_data(subject)
+    report = SUBJECTS[subject].report
+    with canvas(6.4, 0.8 + 0.27 * len(data)) as (figure, axes):
+        axes.barh(range(len(data)), list(data), color=BLUE_TINT, edgecolor=BLUE, height=0.6)
+        for ours, name in ((report.macs, "MACs"), (report.flops, "FLOPs")):
+            axes.axvline(ours, color=INK, linewidth=1, linestyle=":")
+            axes.text(ours, -0.8, name, ha="center", va="bottom", fontsize=9)
+        axes.set_xscale("log")
+        axes.minorticks_off()
+        first = [
+            f"{who[0]}{f' and {len(who) - 1} more' if who[1:] else ''}" for who in data.values()
+        ]
+        axes.set_yticks(range(len(data)), first, fontsize=8)
+        axes.set_ylim(len(data) - 0.5, -0.7)
+        axes.grid(False, axis="y")
+        said = "; ".join(f"{value:,} ({who[0]})" for value, who in data.items())
+        return finished(
+            figure,
+            caption=f"The {len(data)} different answers for {SUBJECTS[subject].title}, on a "
+            "logarithmic scale. The dotted lines are the MACs and the FLOPs that are performed.",
+            alt=f"A bar for each answer: {said}.",
             data=data,
         )

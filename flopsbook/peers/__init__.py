@@ -26,6 +26,7 @@ from flopslib.counters.tools import check_known
 from flopslib.report.report import Report
 
 __all__ = [
+    "CLASSIC",
     "FURTHER",
     "HABITS",
     "LAYERS",
@@ -39,6 +40,10 @@ __all__ = [
     "figures",
     "versions",
 ]
+
+
+#: The counters of PyTorch that people quote, each asked in its usual way.
+CLASSIC = ("flop_counter", "fvcore", "ptflops", "ptflops_aten", "calflops", "thop", "torchinfo")
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from flopsbook.peers import LAYERS, SUBJECTS, Figure, figures
+from flopsbook.peers import LAYERS, SUBJECTS, Figure, environments, figures
 from flopsbook.tables import Table, comparison, percent
 from flopslib.counters import TOOLS
 from flopslib.derivation.rendering import text
@@ -101,8 +101,101 @@ COLUMNS = (
 )
 
 
-def layers_table(subjects: Sequence[str] = tuple(LAYERS)) -> Table:
+#: The same for other ecosystems: what each column leaves open is not asked there.
+ELSEWHERE = (
+    ("xla", "lowered", "XLA"),
+    ("tensorflow", "batch fixed", "TensorFlow"),
+    ("paddle", "cpu", "Paddle"),
+    ("onnx_tool", "cpu", "onnx-tool"),
+)
+
+#: And for the other counters of PyTorch.
+FURTHER_COLUMNS = (
+    ("profiler", "cpu", "torch.profiler"),
+    ("deepspeed", "cpu", "DeepSpeed"),
+    ("torchprofile", "cpu", "torchprofile"),
+    ("torch_flops", "cpu", "torch-flops"),
+    ("flopth", "cpu", "flopth"),
+    ("ultralytics_thop", "cpu", "ultralytics-thop"),
+)
+
+
+def everyone(subject: str) -> Table:
+    """Return what all tools say of a subject, one line for an answer and a word, and its parts.
+
+    >>> [row[:4] for row in everyone("conv_net").rows if row[0] == "onnx-tool"]
+    [['onnx-tool', 'ONNX', 'MACs', '40,660']]
+    """
+    rows: list[list[str]] = []
+    for figure in figures(subject):
+        tool = TOOLS[figure.tool]
+        if figure.error is not None or (not tool.foretold and figure.tool != "tinygrad"):
+            continue
+        usual = tool.devices[0] == figure.device == "cpu"
+        name = tool.title + ("" if usual else f", {figure.device}")
+        parts = "; ".join(f"{signed(term.amount)} {_short(term.name)}" for term in figure.terms)
+        base = f"{figure.ours:,} {figure.means}"
+        made = f"{base}; {parts}" if parts else base
+        line = [name, FRAMEWORKS[tool.framework], str(figure.called), text(figure.value), made]
+        if not any(line[2:] == row[2:] and name.startswith(row[0]) for row in rows):
+            rows.append(line)
+    header = ["tool", "counts programs of", "calls it", "reports", "made up of"]
+    return Table(header, rows, ["left", "left", "left", "right", "left"])
+
+
+FRAMEWORKS = {
+    "torch": "PyTorch", "jax": "JAX", "tensorflow": "TensorFlow", "paddle": "Paddle",
+    "onnx": "ONNX", "tinygrad": "tinygrad",
+}  # fmt: skip
+
+
+def disagreeing(names: Sequence[str]) -> Table:
+    """Return who is right about small programs, and who says what instead.
+
+    >>> disagreeing(["matrix_vector"]).rows[0][:2]
+    ['a matrix by a vector', '24']
+    """
+    rows = []
+    for name in names:
+        otherwise: dict[str, str] = {}
+        for figure in figures(name):
+            tool = TOOLS[figure.tool]
+            if figure.error is None and tool.foretold and figure.value != figure.ours:
+                unit = "" if figure.means == "FLOPs" else f" {figure.means}"
+                otherwise.setdefault(tool.title, f"{tool.title} {figure.value:,}{unit}")
+        subject = SUBJECTS[name]
+        rows.append([subject.title, text(subject.report.flops), "; ".join(otherwise.values())])
+    return Table(
+        ["program", "FLOPs performed", "who says otherwise"], rows, ["left", "right", "left"]
+    )
+
+
+def measured_with() -> Table:
+    """Return the environments in which the figures were measured, and their versions.
+
+    >>> [row[0] for row in measured_with().rows][:2]
+    ['torch', 'ultralytics']
+    """
+    rows = [
+        [name, where["python"], ", ".join(f"{n} {v}" for n, v in where["versions"].items())]
+        for name, where in sorted(environments().items(), key=lambda pair: _place(pair[0]))
+    ]
+    return Table(["environment", "Python", "versions"], rows, ["left", "left", "left"])
+
+
+def _place(name: str) -> tuple[int, str]:
+    return (
+        0 if name == "torch" else 2 if name == "torch_newest" else 1,
+        "" if name == "ultralytics" else name,
+    )
+
+
+def layers_table(
+    subjects: Sequence[str] = tuple(LAYERS), columns: Sequence[tuple[str, str, str]] = COLUMNS
+) -> Table:
     """Return how far every tool is from ours for each layer; – where it agrees.
+
+    Where a tool was not asked, or refused, the cell is empty.
 
     >>> layers_table(["linear"]).rows
     [['Linear', '–', '−84', '–', '–', '−126']]
@@ -110,9 +203,14 @@ def layers_table(subjects: Sequence[str] = tuple(LAYERS)) -> Table:
     rows = []
     for name in subjects:
         cells = []
-        for tool, device, _ in COLUMNS:
-            figure = figures(name, tool, device)[-1]  # of calflops, the FLOPs
-            cells.append(signed(figure.difference) if figure.difference else "–")
-        rows.append([SUBJECTS[name].title, *cells])
-    header = ["layer", *(title for *_, title in COLUMNS)]
-    return Table(header, rows, ["left"] + ["right"] * len(COLUMNS))
+        for tool, device, _ in columns:
+            found = [f for f in figures(name, tool, device) if f.error is None]
+            cells.append(_difference(found[-1]) if found else "")  # of calflops, the FLOPs
+        if any(cells):
+            rows.append([SUBJECTS[name].title, *cells])
+    header = ["layer", *(title for *_, title in columns)]
+    return Table(header, rows, ["left"] + ["right"] * len(columns))
+
+
+def _difference(figure: Figure) -> str:
+    return signed(figure.difference) if figure.difference else "–"

@@ -66,6 +66,7 @@ FIGURES = {
     "serving": lambda: figures.serving_shares(one_layer, [1, 8], seen=9),
     "memory": lambda: figures.memory_bars(1000, {"small": 10, "large": 90_000}),
     "tools": lambda: figures.tool_spread(["resnet18", "gpt2_layer"]),
+    "answers": lambda: figures.all_answers("conv_net"),
 }
 
 
@@ -134,6 +135,13 @@ class TestData:
         assert ratios["fvcore, meta, flops"] == ratios["calflops, cpu, FLOPs"] == 1
         # 8 tools on 2 devices, and two figures of calflops
         assert len(ratios) == 18
+
+    def test_answers(self):
+        answers = figures.all_answers_data("conv_net")
+        # a convolution of 2*5*8*8*27 and a linear layer of 2*80*10; and two for each
+        assert "calflops" in answers[17_280 + 1_600]
+        assert answers[40_660] == ["onnx-tool"]  # 31 for each of 640 normalised numbers among it
+        assert list(answers) == sorted(answers)
 
     def test_grid(self):
         # 5 products and 5 sums (the bias among them) in each of 2 rows

@@ -8,7 +8,7 @@ from typing import Any
 
 from flopsbook.exercises.exercise import Exercise, Mistake, Question
 from flopsbook.exercises.kinds import Whole, Word
-from flopsbook.peers import SUBJECTS, Figure, figures
+from flopsbook.peers import CLASSIC, SUBJECTS, Figure, figures
 from flopslib import Report, count, multihead_attention
 from flopslib.counters import TOOLS, predict
 from flopslib.models import resnet18
@@ -16,7 +16,7 @@ from flopslib.models import resnet18
 __all__ = ["EXERCISES"]
 
 #: The tools that the chapter asks, each in one way.
-ASKED = tuple(name for name in TOOLS if "no_grad" not in name)
+ASKED = CLASSIC
 TITLES = tuple(TOOLS[name].title for name in ASKED)
 COUNTED = ("MACs", "FLOPs", "MACs and biases", "parameters")
 
