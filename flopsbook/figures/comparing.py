@@ -125,5 +125,5 @@ def all_answers(subject: str) -> Picture:
             caption=f"The {len(data)} different answers for {SUBJECTS[subject].title}, on a "
             "logarithmic scale. The dotted lines are the MACs and the FLOPs that are performed.",
             alt=f"A bar for each answer: {said}.",
-            data=data,
+            data={f"{value:,}": who for value, who in data.items()},
         )

@@ -82,17 +82,17 @@ def _per_row(times: int, more: int, row: Row) -> int:
 
 def _all_scores(row: Row) -> int:
     """Return how many scores there are, those that a mask hides included."""
-    return int(row.input_shape[0] * row.layer.num_heads * row.input_shape[1] ** 2)
+    return int(row.output_shape[0] * row.layer.num_heads * row.output_shape[1] ** 2)
 
 
 def _softmax(row: Row) -> int:
     """Return a comparison, a difference, a sum and a division for each score, less one a row."""
-    return 4 * _all_scores(row) - _all_scores(row) // row.input_shape[1]
+    return 4 * _all_scores(row) - _all_scores(row) // row.output_shape[1]
 
 
 def _mask(row: Row) -> int:
     """Return a selection for each score, and two operations for each pair of positions."""
-    return _all_scores(row) + 2 * row.input_shape[1] ** 2 if row.layer.causal else 0
+    return _all_scores(row) + 2 * row.output_shape[1] ** 2 if row.layer.causal else 0
 
 
 def _conversions(row: Row) -> int:

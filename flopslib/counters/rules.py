@@ -96,8 +96,8 @@ def scores(row: Row) -> int:
 
 def hidden_pairs(row: Row) -> int:
     """Return the MACs inside attention of the pairs that a causal mask hides."""
-    *_, length, width = row.input_shape
-    return 2 * row.input_shape[0] * length**2 * width - row.macs
+    samples_, length, width = row.output_shape
+    return 2 * samples_ * length**2 * width - row.macs
 
 
 def biases(row: Row) -> int:
@@ -410,7 +410,9 @@ _PROFILED = (
     ),
     Rule("residual sums, and of positions", ("Sum", "PositionEmbedding"), numbers),
     Rule("elementwise products", ("Product",), numbers),
-    Rule("products with one number a channel", (BY_CHANNEL,), lambda r: samples(r) * channels(r)),
+    Rule(
+        "products with one number a channel", (BY_CHANNEL,), lambda r: math.prod(r.output_shape[:2])
+    ),
     Rule(
         "rotations of positions: 3 for each number", ("RotaryEmbedding",), lambda r: 3 * numbers(r)
     ),

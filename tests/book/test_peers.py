@@ -223,10 +223,11 @@ def test_every_layer_of_the_book_that_torch_has():
 
 # containers, copies and what torch.nn has no module of its own for
 NOT_ASKED = {
-    "Add", "ChannelShuffle", "Concat", "Identity", "LayerNorm2d", "LearnedPositions",
-    "Mean", "Multiply", "NotRun", "Pad", "RelativePositionBias", "Residual", "SelfAttention",
-    "Scale", "ShiftedWindowAttention", "Slice",
-    "StochasticDepth", "Unflatten", "Conv2dNormActivation",
+    "Add", "Cat", "ChannelShuffle", "Concat", "Conv2dNormActivation", "CrossAttention",
+    "Experts", "GRU", "GRUCell", "Graph", "Identity", "LSTM", "LSTMCell", "LatentAttention",
+    "LatentHeads", "LayerNorm2d", "LearnedPositions", "MatMul", "Mean", "MixtureOfExperts",
+    "Multiply", "NotRun", "Pad", "RNN", "RNNCell", "RelativePositionBias", "Residual", "Scale",
+    "SelfAttention", "ShiftedWindowAttention", "Slice", "StochasticDepth", "Unflatten",
 }  # fmt: skip
 
 
