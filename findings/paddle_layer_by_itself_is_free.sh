@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# paddle.flops says 0 for a layer by itself, and does not warn.
+# The function paddle.flops says 0 for a layer by itself, and does not warn.
 #
 # Version:   paddlepaddle 3.3.1 with numpy 2.2.6 on Linux, x86-64, Python 3.11
 # Behaviour: The outermost layer is not visited. `paddle.flops(nn.Linear(4, 5), [3, 4])` is 0, and 60
 #            inside a `nn.Sequential`; a function, a product of tensors among them, is always 0.
 # Seen:      the lines under SEEN below; this script fails when the output is no longer the same.
-#            It took TIME on two cores, the installation included.
+#            It took 227 s on two busy cores, the installation included.
 set -euo pipefail
 
 place=$(mktemp -d)

@@ -6,7 +6,7 @@
 #            for each tap of a padded convolution it is tested whether the tap lies on the image.
 #            Those tests are counted with the products: 25040 becomes 84480 for the same result.
 # Seen:      the lines under SEEN below; this script fails when the output is no longer the same.
-#            It took TIME on two cores, the installation included.
+#            It took 117 s on two busy cores, the installation included.
 set -euo pipefail
 
 place=$(mktemp -d)
