@@ -69,7 +69,7 @@ class Figure:
 
     @property
     def means(self) -> str:
-        """Which of our figures it is: "MACs", "FLOPs" or "exact FLOPs"."""
+        """Which of our figures it is, "MACs", "FLOPs" or "exact FLOPs"."""
         return MEANINGS[self._attribute]
 
     @property
