@@ -46,7 +46,7 @@ MOVED = {
     "flopslib.operands": "flopslib.loops.operands",
     "flopslib.primitives": "flopslib.derivation.primitives",
     "flopslib.reference": "flopslib.loops",
-    "flopslib.reference.attention": "flopslib.loops.attention",
+    "flopslib.reference.attention": "flopslib.loops.attending",
     "flopslib.reference.convolution": "flopslib.loops.convolution",
     "flopslib.reference.feed_forward": "flopslib.loops.mlp",
     "flopslib.reference.layers": "flopslib.loops.layers",

@@ -9,7 +9,7 @@ from flopsbook.figures.attention import EMPTY, SCORE, _cell
 from flopsbook.figures.drawing import BLUE, INK, QUIET, blank, plain_ticks, subscript
 from flopsbook.picture import Picture, canvas, finished
 from flopslib import latent_attention
-from flopslib.loops.attention import visible
+from flopslib.loops.attending import visible
 
 __all__ = ["latent_forms", "latent_forms_data", "window_squares", "window_squares_data"]
 

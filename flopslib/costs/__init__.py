@@ -11,7 +11,7 @@ from flopslib.costs.convolution import (
     pointwise_conv2d,
 )
 
-from flopslib.costs.attention import (  # isort: skip
+from flopslib.costs.attending import (  # isort: skip
     attention,
     cross_attention,
     multihead_attention,

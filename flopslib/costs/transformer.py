@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from flopslib.costs.attention import AT_LEAST, DIVIDES, multihead_attention
-from flopslib.costs.attention import DEFAULTS as ATTENTION_DEFAULTS
+from flopslib.costs.attending import AT_LEAST, DIVIDES, multihead_attention
+from flopslib.costs.attending import DEFAULTS as ATTENTION_DEFAULTS
 from flopslib.costs.mlp import DEFAULTS as FFN_DEFAULTS
 from flopslib.costs.mlp import feed_forward
 from flopslib.costs.registry import Example, cost_function

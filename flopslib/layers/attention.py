@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from flopslib.costs.attention import multihead_attention
+from flopslib.costs.attending import multihead_attention
 from flopslib.costs.heads import Heads, seen_before, seen_in_window
 from flopslib.costs.latent import latent_heads
 from flopslib.derivation import primitives

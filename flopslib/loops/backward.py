@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 from flopslib.derivation.derivation import Derivation
 from flopslib.derivation.opcount import OpCount
 from flopslib.loops import gradients
-from flopslib.loops.attention import in_heads
+from flopslib.loops.attending import in_heads
 from flopslib.loops.counting import Tally, nested, term
 from flopslib.loops.gradients import summed, weighed
 from flopslib.loops.loop import dot

@@ -7,7 +7,7 @@ from functools import wraps
 from typing import Any
 
 from flopslib.loops import gradients
-from flopslib.loops.attention import visible
+from flopslib.loops.attending import visible
 from flopslib.loops.backward import BACKWARD, Gradients, WithBack
 from flopslib.loops.tape import Made, Tape, flat, nest, places
 

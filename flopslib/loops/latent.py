@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import chain
 from typing import Any
 
-from flopslib.loops.attention import in_heads, visible
+from flopslib.loops.attending import in_heads, visible
 from flopslib.loops.dense import linear
 from flopslib.loops.loop import dot, loop
 from flopslib.loops.primitives import rms_norm, scaling, softmax

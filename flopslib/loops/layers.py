@@ -16,7 +16,7 @@ from flopslib.derivation.opcount import OpCount
 from flopslib.layers.layer import Layer, Shape, checked_shapes, joined, several
 from flopslib.loops import arrays, primitives, recurrent
 from flopslib.loops.arrays import Array
-from flopslib.loops.attention import attend, in_heads
+from flopslib.loops.attending import attend, in_heads
 from flopslib.loops.counting import Tally, term
 from flopslib.loops.dense import linear
 from flopslib.loops.experts import visited

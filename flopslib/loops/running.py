@@ -9,7 +9,7 @@ from flopslib.costs.registry import CostFunction, registered
 from flopslib.derivation.derivation import Derivation
 from flopslib.derivation.opcount import OpCount
 from flopslib.loops import (
-    attention,
+    attending,
     convolution,
     dense,
     experts,
@@ -32,7 +32,7 @@ def loops() -> Mapping[str, Loop]:
     >>> loops()["linear"].function([[1, 2, 3]], [[4, 5, 6]], [7])
     [[39]]
     """
-    modules = (dense, convolution, attention, latent, mlp, experts, recurrent, transformer)
+    modules = (dense, convolution, attending, latent, mlp, experts, recurrent, transformer)
     found = (value for module in modules for value in vars(module).values())
     return {loop.function.__name__: loop for loop in found if isinstance(loop, Loop)}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flopslib.loops.attention import multihead_attention
+from flopslib.loops.attending import multihead_attention
 from flopslib.loops.loop import loop
 from flopslib.loops.mlp import feed_forward
 from flopslib.loops.primitives import layer_norm, residual_sum
