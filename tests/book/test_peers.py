@@ -223,11 +223,15 @@ def test_every_layer_of_the_book_that_torch_has():
 
 # containers, copies and what torch.nn has no module of its own for
 NOT_ASKED = {
-    "Add", "Cat", "ChannelShuffle", "Concat", "Conv2dNormActivation", "CrossAttention",
-    "Experts", "GRU", "GRUCell", "Graph", "Identity", "LSTM", "LSTMCell", "LatentAttention",
-    "LatentHeads", "LayerNorm2d", "LearnedPositions", "MatMul", "Mean", "MixtureOfExperts",
-    "Multiply", "NotRun", "Pad", "RNN", "RNNCell", "RelativePositionBias", "Residual", "Scale",
-    "SelfAttention", "ShiftedWindowAttention", "Slice", "StochasticDepth", "Unflatten",
+    "AdaptiveAvgPool1d", "AdaptiveAvgPool3d", "AdaptiveMaxPool1d", "AdaptiveMaxPool2d",
+    "AdaptiveMaxPool3d", "Add", "AvgPool1d", "AvgPool3d", "BatchNorm3d", "Cat",
+    "ChannelShuffle", "Concat", "ConstantFactor", "Conv2dNormActivation", "CrossAttention",
+    "Experts", "GRU", "GRUCell", "Graph", "Hardtanh", "Identity", "InstanceNorm1d",
+    "InstanceNorm2d", "InstanceNorm3d", "LSTM", "LSTMCell", "LatentAttention", "LatentHeads",
+    "LayerNorm2d", "LearnedPositions", "MatMul", "MaxPool1d", "MaxPool3d", "Mean",
+    "MixtureOfExperts", "Multiply", "NotRun", "Pad", "PixelShuffle", "PixelUnshuffle", "RNN",
+    "RNNCell", "RelativePositionBias", "Residual", "Scale", "SelfAttention",
+    "ShiftedWindowAttention", "Slice", "StochasticDepth", "Unflatten", "Upsample",
 }  # fmt: skip
 
 
