@@ -63,6 +63,27 @@ EXAMPLES = {
     # no biases: the sums lack one term an output; SiLU adds once
     "gated_feed_forward": (3 * 4096 * 11008, 2 * 11008 * 4095 + 4096 * 11007 + 11008),
     "transformer_layer": (12 * LENGTH * WIDTH**2 + 2 * LENGTH**2 * WIDTH, None),
+    # 32 heads of 128 beside a width of 2,560, 8 of them for keys; each of 4,096 positions twice
+    "attention": (2560 * 128 * (2 * 32 + 2 * 8) + 2 * 32 * 128 * 4096, None),
+    # a window of 1,024 sees wL − w(w − 1)/2 pairs of 8,192 tokens
+    "windowed_attention": (
+        8192 * 2560 * 256 * (2 * 8 + 2 * 4)
+        + 2 * 8 * 256 * (1024 * 8192 - 1024 * 1023 // 2), None,
+    ),
+    # the recording is projected twice, the token twice, and they meet twice
+    "cross_attention": (2 * 384**2 * (1500 + 1) + 2 * 384 * 1500, None),
+    # a router, and two experts of three matrices
+    "mixture_of_experts": (4096 * 8 + 2 * 3 * 4096 * 14336, None),
+    # a router, and eight experts and a shared one of three matrices
+    "shared_mixture_of_experts": (7168 * 256 + 9 * 3 * 7168 * 2048, None),
+    # down, up and absorbed for 128 heads; 4,096 latents of 512, and 64 for the position
+    "latent_attention": (
+        7168 * (1536 + 512 + 64) + 1536 * 128 * (128 + 64) + 2 * 128 * 128 * 512
+        + 128 * 4096 * (2 * 512 + 64) + 128 * 128 * 7168, None,
+    ),
+    "rnn_cell": (2 * 650**2, None),
+    "lstm_cell": (4 * 2 * 650**2, None),
+    "gru_cell": (3 * 2 * 650**2, None),
 }  # fmt: skip
 
 
@@ -94,6 +115,35 @@ TRIANGLE = [
 ]  # fmt: skip
 ATTENTION = [*PROJECTIONS, ..., ("output projection", ELEMENT)]
 FFN = [("first linear", ELEMENT), ("GELU", "hidden number"), ("second linear", ELEMENT)]
+GATED = [
+    ("gate projection", ELEMENT), ("SiLU", "hidden number"), ("up projection", ELEMENT),
+    ("gate", "hidden number"), ("down projection", ELEMENT),
+]  # fmt: skip
+#: With norms of queries and keys, and the logits of sinks between scores and softmax.
+NORMED = [
+    PROJECTIONS[0], ("query norm", "head"), PROJECTIONS[1], ("key norm", "head"), PROJECTIONS[2],
+    ..., ("output projection", ELEMENT),
+]  # fmt: skip
+EXPERTS = [
+    ("router", ELEMENT), ("sigmoid of the scores", "score"), ("choice", "position"),
+    ("shares", "position"), ("expert gate", ELEMENT), ("expert SiLU", "number"),
+    ("expert up", ELEMENT), ("expert product", "number"), ("expert down", ELEMENT),
+    ("share of each", "number"), ("sum over experts", "number"),
+]  # fmt: skip
+#: The absorbed form; the scores have two parts.
+LATENT = [
+    ("query down", ELEMENT), ("query norm", "position"), ("query up", ELEMENT),
+    ("position query up", ELEMENT), ("latent", ELEMENT), ("latent norm", "position"),
+    ("position key", ELEMENT), ("query to latents", ELEMENT), ("scores of the content", PAIR),
+    ("scores of the position", PAIR), ..., ("value up", ELEMENT), ("output projection", ELEMENT),
+]  # fmt: skip
+
+
+def _gate(letter, bent="sigmoid"):
+    of = [(f"W_i{letter} x", ELEMENT), (f"W_h{letter} h", ELEMENT)]
+    return [*of, (f"sum {letter}", "number"), (f"{bent} {letter}", "number")]
+
+
 STEPS = {
     # name: the name of the derivation, and of every step with what it calls an output
     "linear": ("linear", [("linear", ELEMENT)]),
@@ -111,14 +161,34 @@ STEPS = {
     "scaled_dot_product_attention": ("scores and sums", [...]),
     "feed_forward": ("FFN", FFN),
     "gated_feed_forward": (
-        "gated FFN",
-        [("gate projection", ELEMENT), ("SiLU", "hidden number"), ("up projection", ELEMENT),
-         ("gate", "hidden number"), ("down projection", ELEMENT)],
+        "gated FFN", GATED,
     ),
     "transformer_layer": (
         "Transformer layer",
         [("first norm", "token"), *ATTENTION, ("first residual sum", ELEMENT),
          ("second norm", "token"), *FFN, ("second residual sum", ELEMENT)],
+    ),
+    "attention": ("attention", NORMED),
+    "windowed_attention": ("attention", NORMED),
+    "cross_attention": ("attention", NORMED),
+    "mixture_of_experts": ("mixture of experts", EXPERTS),
+    "shared_mixture_of_experts": (
+        "mixture of experts with a shared one",
+        [*EXPERTS, *GATED, ("shared gate", ELEMENT), ("sigmoid", "position"),
+         ("shared share", ELEMENT), ("sum", ELEMENT)],
+    ),
+    "latent_attention": ("latent attention", LATENT),
+    "rnn_cell": ("RNN cell", [*_gate("h", "tanh")[:-1], ("tanh", "number")]),
+    "lstm_cell": (
+        "LSTM cell",
+        [*_gate("i"), *_gate("f"), *_gate("g", "tanh"), *_gate("o"),
+         *((name, "number") for name in ("forget", "remember", "memory", "tanh of the memory", "output"))],
+    ),
+    "gru_cell": (
+        "GRU cell",
+        [*_gate("r"), *_gate("z"), *_gate("n", "tanh")[:2], ("reset", "number"),
+         *_gate("n", "tanh")[2:],
+         *((name, "number") for name in ("difference", "update", "new state"))],
     ),
 }  # fmt: skip
 
@@ -135,7 +205,13 @@ def test_a_step_says_what_it_counts(name, causal):
     flags |= {"causal": causal} if "causal" in cost.flags else {}
     derivation = cost.function(**{**cost.example.arguments, **flags})
     title, expected = STEPS[name]
-    seen = TRIANGLE if causal else SQUARE
+    seen = list(TRIANGLE if causal and "causal" in cost.flags else SQUARE)
+    if name == "latent_attention":
+        seen = seen[1:]  # its scores have parts of their own
+    if "sink_logits" in cost.flags:
+        windowed = name == "windowed_attention"
+        seen = list(TRIANGLE) if windowed else seen
+        seen.insert(2, ("sink logits", "score row"))
     assert derivation.name == title
     assert steps(derivation) == [
         step for entry in expected for step in (seen if entry is ... else [entry])
@@ -173,10 +249,14 @@ def test_every_cost_function_says_where_it_is_derived():
     chapters = Counter(cost.chapter for cost in registered().values())
     assert chapters == {
         "linear": 2, "conv2d": 3, "depthwise_separable": 1, "attention": 1, "feed_forward": 1,
-        "transformer": 1, "more_layers": 8,
+        "transformer": 1, "more_layers": 8, "attention_today": 4, "experts": 2,
     }  # fmt: skip
 
 
+NORMS = (
+    "qk_norm=False, scaled=True, sink_logits=False, "
+    "q_bias=True, k_bias=True, v_bias=True, out_bias=True"
+)
 CONVOLVED, SHARED = "groups=1, batch=1, bias=True", "kv_seq_len=None, causal=False"
 ASKED = {
     "linear": "in_features, out_features, batch=1, bias=True",
@@ -199,6 +279,19 @@ ASKED = {
     **dict.fromkeys(
         ("rnn_cell", "lstm_cell", "gru_cell"), "input_size, hidden_size, batch=1, bias=True"
     ),
+    "attention": "seq_len, d_model, num_heads=1, num_kv_heads=None, head_dim=None, value_dim=None, "
+    f"{SHARED}, batch=1, bias=True, {NORMS}",
+    "windowed_attention": "seq_len, d_model, window, sinks=0, num_heads=1, num_kv_heads=None, "
+    "head_dim=None, value_dim=None, kv_seq_len=None, causal=True, batch=1, bias=True, "
+    f"{NORMS}",
+    "cross_attention": "seq_len, kv_seq_len, d_model, kv_dim=None, num_heads=1, num_kv_heads=None, "
+    f"head_dim=None, value_dim=None, batch=1, bias=True, {NORMS}",
+    "mixture_of_experts": "seq_len, d_model, d_ff, num_experts, top_k, batch=1, bias=True, "
+    "all_experts=False, sigmoid=False",
+    "shared_mixture_of_experts": "seq_len, d_model, d_ff, shared_ff, num_experts, top_k, batch=1, "
+    "bias=True, all_experts=False, sigmoid=False, shared_gate=False",
+    "latent_attention": "seq_len, d_model, q_rank, kv_rank, rope_dim, num_heads=1, head_dim=None, "
+    "value_dim=None, kv_seq_len=None, causal=False, absorbed=False, batch=1",
     "transformer_layer": "seq_len, d_model, num_heads=1, num_kv_heads=None, head_dim=None, "
     f"{SHARED}, d_ff=None, batch=1, bias=True, tanh_gelu=False",
 }
@@ -327,6 +420,8 @@ def test_a_layer_refuses_what_is_too_small_or_no_whole_number(kind, given):
         if isinstance(value, bool):
             wanted = "True or False"
             wrong = {1: TypeError, None: TypeError, "yes": TypeError}
+            if kind is nn.SelfAttention and name == "bias":
+                del wrong["yes"]  # some of the letters qkvo
             if name.endswith("bias"):
                 del wrong[None]  # which is False there, as in torch
         elif signed:
@@ -1032,7 +1127,11 @@ def test_mobilenet_has_the_channels_of_the_paper():
     assert models.mobilenet_v2(round_nearest=1).parameters == 3_504_872
 
 
-LANGUAGE = [name for name in models.__all__ if name.startswith(("gpt", "llama"))]
+#: Those that have a paper of their own here; the others are in test_open_models.
+LANGUAGE = [
+    name for name in models.__all__
+    if name.startswith(("gpt", "llama")) and not name.startswith(("gpt_oss", "llama3_2"))
+]  # fmt: skip
 OF_ANY_SIZE = {"gpt": (2, 8, 2), "llama": (2, 8, 2, 6)}
 # torchvision's, and the options of the book
 SIGNATURES = {
@@ -1060,6 +1159,19 @@ SIGNATURES = {
     "llama": "num_layers, embed_dim, num_heads, hidden_dim, num_kv_heads=None, vocab_size=32000, "
     "causal=False, cache=0, logits='every'",
 }  # fmt: skip
+EXPERTS_OPTION = "causal=False, cache=0, logits='every', all_experts=False"
+SIGNATURES |= dict.fromkeys(
+    ("mixtral_8x7b", "gpt_oss_20b", "gpt_oss_120b", "qwen3_30b_a3b"), EXPERTS_OPTION
+)
+SIGNATURES |= {
+    "deepseek_v3": "causal=False, cache=0, logits='every', absorbed=False, all_experts=False",
+    "language_model": "num_layers, embed_dim, vocab_size, mixer, ffn, norm='rms_norm', "
+    "norms_after=False, num_positions=None, tied=False, names='llama', causal=False, cache=0, "
+    "logits='every', absorbed=False, all_experts=False",
+}
+ONLY_BY_NAME = {
+    *("mixer", "ffn", "norm", "norms_after", "tied", "names", "absorbed", "all_experts")
+}
 BUILDERS = sorted({*models.__all__} - {"Model", "build", "catalogue"})
 
 
@@ -1070,7 +1182,8 @@ def test_the_options_of_a_model(name):
         p.name if p.default is p.empty else f"{p.name}={p.default!r}" for p in parameters
     )
     by_name_only = {p.name for p in parameters if p.kind is p.KEYWORD_ONLY}
-    options = {"causal", "cache", "logits", "num_positions", "vocab_size", "num_kv_heads"}
+    options = {"causal", "cache", "logits", "num_positions", "num_kv_heads", *ONLY_BY_NAME}
+    options |= set() if name == "language_model" else {"vocab_size"}
     assert by_name_only == {p.name for p in parameters} & options
     assert not [p for p in parameters if p.kind is p.POSITIONAL_ONLY]
     assert written == SIGNATURES.get(name, "causal=False, cache=0, logits='every'")
