@@ -108,9 +108,9 @@ def all_answers(subject: str) -> Picture:
     report = SUBJECTS[subject].report
     with canvas(6.4, 0.8 + 0.27 * len(data)) as (figure, axes):
         axes.barh(range(len(data)), list(data), color=BLUE_TINT, edgecolor=BLUE, height=0.6)
-        for ours, name in ((report.macs, "MACs"), (report.flops, "FLOPs")):
+        for ours, name, side in ((report.macs, "MACs ", "right"), (report.flops, " FLOPs", "left")):
             axes.axvline(ours, color=INK, linewidth=1, linestyle=":")
-            axes.text(ours, -0.8, name, ha="center", va="bottom", fontsize=9)
+            axes.text(ours, -0.8, name, ha=side, va="bottom", fontsize=9)
         axes.set_xscale("log")
         axes.minorticks_off()
         first = [
