@@ -80,6 +80,7 @@ GIVEN = {
     "softmax": lambda t, n: (t.numbers((n,)),),
     "cross_entropy": lambda t, n: (t.numbers((n,)),),
     "layer_norm": lambda t, n: (t.numbers((n,)), t.numbers((n,)), t.numbers((n,))),
+    "difference": lambda t, n: (t.number(1), t.number(2)),
     "elementwise_product": lambda t, n: (t.number(1), t.number(2)),
     "rotary": lambda t, n: (t.number(1), t.number(2)),
     "rms_norm": lambda t, n: (t.numbers((n,)), t.numbers((n,))),

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-import networks
+import graph_networks as networks
 import pytest
 
 from flopslib import count
