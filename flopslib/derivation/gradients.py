@@ -71,6 +71,17 @@ def softmax(n: Size) -> OpCount:
 
 
 @_gradient
+def log_softmax(n: Size) -> OpCount:
+    """Compute g − p · Σ g for each of n, with p = exp(y) and the results y kept.
+
+    >>> log_softmax(4)
+    OpCount(multiplications=4, additions=7, other={'exponentials': 4})
+    """
+    n = whole_number("n", n)
+    return OpCount(multiplications=n, additions=(n - 1) + n, other={"exponentials": n})
+
+
+@_gradient
 def top_k(n: Size, k: Size = 1) -> OpCount:
     """Hand the gradients to the chosen ones; those of the others are 0."""
     whole_number("n", n), whole_number("k", k)
@@ -186,6 +197,48 @@ def tanh() -> OpCount:
 
 
 @_gradient
+def softplus() -> OpCount:
+    """Compute g · (e / (e + 1)) with e = exp(b · x) kept, and keep g where b · x is large.
+
+    >>> softplus()
+    OpCount(multiplications=1, additions=1, other={'comparisons': 1, 'divisions': 1})
+    """
+    return OpCount(multiplications=1, additions=1, other={"comparisons": 1, "divisions": 1})
+
+
+@_gradient
+def elu() -> OpCount:
+    """Keep g where x is above 0, and take g · (y + a) elsewhere, with the result y kept.
+
+    >>> elu()
+    OpCount(multiplications=1, additions=1, other={'comparisons': 1})
+    """
+    return OpCount(multiplications=1, additions=1, other={"comparisons": 1})
+
+
+@_gradient
+def mish() -> OpCount:
+    """Compute g · (t + x · (1 − t · t) · (1 − 1 / (1 + e))), with e = exp(x) kept.
+
+    Kept as well is t = tanh(softplus(x)), which x was multiplied by.
+
+    >>> mish()
+    OpCount(multiplications=4, additions=4, other={'divisions': 1})
+    """
+    return OpCount(multiplications=4, additions=4, other={"divisions": 1})
+
+
+@_gradient
+def glu() -> OpCount:
+    """Compute g · s and g · (z · (1 − s)), with the sigmoid s and the result z kept.
+
+    >>> glu()
+    OpCount(multiplications=3, additions=1)
+    """
+    return OpCount(multiplications=3, additions=1)
+
+
+@_gradient
 def batch_norm() -> OpCount:
     """At inference: multiply by the same factor s."""
     return OpCount(multiplications=1)
@@ -206,6 +259,12 @@ def relu() -> OpCount:
 @_gradient
 def leaky_relu() -> OpCount:
     """Keep g where x is above 0, and 0.01 · g elsewhere; both are computed."""
+    return OpCount(multiplications=1, other={"comparisons": 1})
+
+
+@_gradient
+def prelu() -> OpCount:
+    """Keep g where x is above 0, and a · g elsewhere; both are computed."""
     return OpCount(multiplications=1, other={"comparisons": 1})
 
 

@@ -146,6 +146,18 @@ def softmax(n: Size) -> Part:
 
 
 @_primitive
+def log_softmax(n: Size) -> Part:
+    """Subtract the largest score, and the logarithm of the sum of exponentials.
+
+    >>> log_softmax(4).operations.additions, dict(log_softmax(4).operations.other)
+    (11, {'comparisons': 3, 'exponentials': 4, 'logarithms': 1})
+    """
+    n = whole_number("n", n)
+    other = {"comparisons": n - 1, "exponentials": n, "logarithms": 1}
+    return Part("log softmax", OpCount(additions=n + (n - 1) + n, other=other))
+
+
+@_primitive
 def top_k(n: Size, k: Size = 1) -> Part:
     """Find the largest, then the largest of the others, until there are ``k``; here 1.
 
@@ -291,6 +303,51 @@ def tanh() -> Part:
 
 
 @_primitive
+def softplus() -> Part:
+    """Compute ``log(1 + exp(b · x)) / b``, and keep ``x`` where ``b · x`` is large.
+
+    >>> softplus().operations.additions, softplus().operations.other["logarithms"]
+    (1, 1)
+    """
+    other = {"comparisons": 1, "divisions": 1, "exponentials": 1, "logarithms": 1}
+    return Part("softplus", OpCount(multiplications=1, additions=1, other=other))
+
+
+@_primitive
+def elu() -> Part:
+    """Keep ``x`` above 0, and take ``a · (exp(x) − 1)`` elsewhere.
+
+    >>> elu().operations
+    OpCount(multiplications=1, additions=1, other={'comparisons': 1, 'exponentials': 1})
+    """
+    other = {"comparisons": 1, "exponentials": 1}
+    return Part("ELU", OpCount(multiplications=1, additions=1, other=other))
+
+
+@_primitive
+def mish() -> Part:
+    """Compute ``x · (1 − 2 / (e · (e + 2) + 2))``, with ``e = exp(x)``.
+
+    It is x · tanh(softplus(x)), without a logarithm and a second exponential.
+
+    >>> mish().operations
+    OpCount(multiplications=2, additions=3, other={'divisions': 1, 'exponentials': 1})
+    """
+    other = {"divisions": 1, "exponentials": 1}
+    return Part("Mish", OpCount(multiplications=2, additions=3, other=other))
+
+
+@_primitive
+def glu() -> Part:
+    """Compute ``x · sigmoid(y)``, for a number of each half.
+
+    >>> glu().operations.multiplications, glu().operations.additions
+    (1, 1)
+    """
+    return Part("GLU", OpCount(multiplications=1) + sigmoid().operations)
+
+
+@_primitive
 def batch_norm() -> Part:
     """At inference: compute ``x · s + t``, with ``s`` and ``t`` folded beforehand.
 
@@ -329,6 +386,17 @@ def leaky_relu() -> Part:
     OpCount(multiplications=1, other={'comparisons': 1})
     """
     return Part("leaky ReLU", OpCount(multiplications=1, other={"comparisons": 1}))
+
+
+@_primitive
+def prelu() -> Part:
+    """Keep ``x`` above 0, and take ``a · x`` elsewhere, where ``a`` is learnt.
+
+    >>> prelu().operations
+    OpCount(multiplications=1, other={'comparisons': 1})
+    """
+    counted = OpCount(multiplications=1, other={"comparisons": 1})
+    return Part("PReLU", counted, takes=("function", "factor"))
 
 
 @_primitive

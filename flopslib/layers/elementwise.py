@@ -9,7 +9,7 @@ from flopslib.derivation import primitives
 from flopslib.derivation.operands import Operand
 from flopslib.layers.arguments import axis, flag, size
 from flopslib.layers.layer import Formula, Layer, Shape
-from flopslib.layers.operations import broadcast, each, rows
+from flopslib.layers.operations import broadcast, each, halves, rows
 
 
 class _Activation(Layer):
@@ -88,15 +88,117 @@ class Hardtanh(_Activation):
         self._set(min_val=min_val, max_val=max_val, inplace=flag("inplace", inplace))
 
 
+def _number(name: str, value: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"{name} must be a number, got {value!r}")
+    return value
+
+
+class Softplus(_Activation):
+    """log(1 + exp(β · x)) / β, as torch.nn.Softplus; x itself where β · x is large.
+
+    >>> from flopslib import count
+    >>> count(Softplus(), (10,)).other["logarithms"]
+    10
+    """
+
+    OPTIONS = (("operation", primitives.softplus),)
+
+    def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
+        if not _number("beta", beta):
+            raise ValueError("beta must not be 0, got 0")
+        self._set(beta=beta, threshold=_number("threshold", threshold))
+
+
+class ELU(_Activation):
+    """x above 0, and α · (exp(x) − 1) elsewhere, as torch.nn.ELU; both are computed."""
+
+    OPTIONS = (("operation", primitives.elu),)
+
+    def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
+        self._set(alpha=_number("alpha", alpha), inplace=flag("inplace", inplace))
+
+
+class Mish(_InPlace):
+    """x · tanh(softplus(x)), as torch.nn.Mish: by one exponential and one division.
+
+    >>> from flopslib import count
+    >>> dict(count(Mish(), (10,)).other)
+    {'divisions': 10, 'exponentials': 10}
+    """
+
+    OPTIONS = (("operation", primitives.mish),)
+
+
+class PReLU(_Activation):
+    """x above 0, and a learnt part of it elsewhere, as torch.nn.PReLU.
+
+    Args:
+        num_parameters: one factor for all numbers, or one for each channel.
+        init: the factors that learning begins with.
+
+    Shapes:
+        (N, C, …) → the same; with one factor, any
+
+    Raises:
+        ShapeError: another number of channels.
+
+    >>> PReLU(3).output_shape((2, 3, 5)), PReLU(3).parameters
+    ((2, 3, 5), 3)
+    """
+
+    OPTIONS = (("operation", primitives.prelu),)
+
+    def __init__(self, num_parameters: int = 1, init: float = 0.25) -> None:
+        self._set(num_parameters=size("num_parameters", num_parameters), init=_number("init", init))
+
+    @property
+    def weights(self) -> dict[str, Shape]:
+        """The factors."""
+        return {"weight": (self.num_parameters,)}
+
+    def _beside(self, x: Shape) -> tuple[Operand, ...]:
+        return (Operand("weight", (self.num_parameters,), "weight"),)
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        """Leave the shape as it is."""
+        channels = input_shape[1] if len(input_shape) > 1 else 1
+        if self.num_parameters not in (1, channels):
+            self._refuse(f"expects {self.num_parameters} channels, got {channels}")
+        return input_shape
+
+
+class GLU(Layer):
+    """The first half times the sigmoid of the second, along one axis, as torch.nn.GLU.
+
+    >>> from flopslib import count
+    >>> GLU().output_shape((2, 6)), count(GLU(), (2, 6)).multiplications
+    ((2, 3), 6)
+    """
+
+    def __init__(self, dim: int = -1) -> None:
+        self._set(dim=axis("dim", dim))
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        """Halve one side."""
+        if not -len(input_shape) <= self.dim < len(input_shape):
+            self._refuse(f"has no dimension {self.dim} in an input of shape {input_shape}")
+        at = self.dim % len(input_shape)
+        if input_shape[at] % 2:
+            self._refuse(f"needs an even number to halve, got {input_shape[at]}")
+        return (*input_shape[:at], input_shape[at] // 2, *input_shape[at + 1 :])
+
+    def _formula(self, x: Shape, y: Shape) -> Formula:
+        return halves, y, (("operation", primitives.glu),)
+
+
 class ConstantFactor(_Activation):
     """x times a constant, such as the √d of an embedding: one multiplication a number."""
 
     OPTIONS = (("operation", primitives.scaling), ("name", "constant factor"))
 
     def __init__(self, value: float) -> None:
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise TypeError(f"value must be a number, got {value!r}")
-        self._set(value=value)
+        self._set(value=_number("value", value))
 
 
 class Softmax(Layer):
@@ -106,6 +208,8 @@ class Softmax(Layer):
     >>> count(Softmax(dim=1), (2, 1000)).other["exponentials"]
     2000
     """
+
+    OPERATION: ClassVar[Any] = primitives.softmax
 
     def __init__(self, dim: int) -> None:
         self._set(dim=axis("dim", dim))
@@ -118,8 +222,19 @@ class Softmax(Layer):
 
     def _formula(self, x: Shape, y: Shape) -> Formula:
         at = self.dim % len(x)
-        options = (("operation", primitives.softmax), ("unit", "row"))
+        options = (("operation", type(self).OPERATION), ("unit", "row"))
         return rows, (x[at], *x[:at], *x[at + 1 :]), options
+
+
+class LogSoftmax(Softmax):
+    """The logarithm of a softmax, as torch.nn.LogSoftmax: one logarithm a row.
+
+    >>> from flopslib import count
+    >>> count(LogSoftmax(dim=1), (2, 1000)).other["logarithms"]
+    2
+    """
+
+    OPERATION = primitives.log_softmax
 
 
 class GELU(_Activation):

@@ -15,7 +15,7 @@ from flopslib.derivation.operands import Operand
 from flopslib.derivation.primitives import layer_norm
 from flopslib.derivation.steps import Part, Step
 
-__all__ = ["broadcast", "each", "looked_up", "rows", "windows"]
+__all__ = ["broadcast", "each", "halves", "looked_up", "rows", "windows"]
 
 
 def each(
@@ -59,6 +59,22 @@ def broadcast(*shapes: Any, operation: Callable[[], Part], name: str = "") -> De
     part, y = operation(), Operand("y", shapes[2 * rank :])
     reads = Operand("x", shapes[:rank]), Operand("second", shapes[rank : 2 * rank])
     return _one(Step(name or part.name, (part,), y.shape, "number", reads, y))
+
+
+def halves(*shape: Any, operation: Callable[[], Part]) -> Derivation:
+    """Do one operation on a number of each half, for every number of a shape.
+
+    Args:
+        shape: the sizes of the result, which is half of what is read.
+        operation: what is done with a pair.
+
+    >>> from flopslib.derivation.primitives import glu
+    >>> halves(2, 3, operation=glu).operands[0].size
+    12
+    """
+    part = operation()
+    x, y = Operand("x", (2, *shape)), Operand("y", shape)
+    return _one(Step(part.name, (part,), shape, "number", (x,), y))
 
 
 def by_channel(

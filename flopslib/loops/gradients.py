@@ -50,6 +50,17 @@ def softmax(x: Sequence[Any]) -> WithBack:
     return weights, back
 
 
+def log_softmax(x: Sequence[Any]) -> WithBack:
+    """Compute g − exp(y) · Σ g."""
+    y = primitives.log_softmax(x)
+
+    def back(g: Any) -> Any:
+        whole = total(g)
+        return [gradient - result.exp() * whole for gradient, result in zip(g, y, strict=True)]
+
+    return y, back
+
+
 def top_k(x: Sequence[Any], k: int = 1) -> WithBack:
     """Hand the gradients to the chosen ones; those of the others are 0."""
     chosen = primitives.top_k(x, k)
@@ -176,6 +187,45 @@ def tanh(x: Any) -> WithBack:
     return y, lambda g: g * (1 - y * y)
 
 
+def softplus(x: Any, beta: float = 1.0, threshold: float = 20.0) -> WithBack:
+    """Compute g · (e / (e + 1)), and keep g where β · x is large."""
+    scaled = x * beta
+    e = scaled.exp()
+    y = (1 + e).log() / beta
+
+    def back(g: Any) -> Any:
+        below = g * (e / (e + 1))
+        return g if scaled > threshold else below
+
+    return x if scaled > threshold else y, back
+
+
+def elu(x: Any, alpha: float = 1.0) -> WithBack:
+    """Keep g where x is above 0, and take g · (y + α) elsewhere."""
+    y = primitives.elu(x, alpha)
+
+    def back(g: Any) -> Any:
+        below = g * (y + alpha)
+        return g if x > 0 else below
+
+    return y, back
+
+
+def mish(x: Any) -> WithBack:
+    """Compute g · (t + x · (1 − t · t) · (1 − 1 / (1 + e)))."""
+    e = x.exp()
+    t = 1 - 2 / (e * (e + 2) + 2)
+    return x * t, lambda g: g * (t + x * (1 - t * t) * (1 - 1 / (1 + e)))
+
+
+def glu(x: Sequence[Any]) -> WithBack:
+    """Compute g · s for the number, and g · (z · (1 − s)) for its gate."""
+    number, gate = x
+    s = primitives.sigmoid(gate)
+    z = number * s
+    return z, lambda g: [g * s, g * (z * (1 - s))]
+
+
 def batch_norm(x: Any, s: Any, t: Any) -> WithBack:
     """Multiply by the same factor."""
     return primitives.batch_norm(x, s, t), lambda g: g * s
@@ -199,6 +249,16 @@ def leaky_relu(x: Any, slope: float = 0.01) -> WithBack:
         return g if x > 0 else part
 
     return primitives.leaky_relu(x, slope), back
+
+
+def prelu(x: Any, slope: Any) -> WithBack:
+    """Keep g where x is above 0, and a learnt part of it elsewhere."""
+
+    def back(g: Any) -> Any:
+        part = g * slope
+        return g if x > 0 else part
+
+    return primitives.prelu(x, slope), back
 
 
 def relu6(x: Any) -> WithBack:

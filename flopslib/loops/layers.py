@@ -425,9 +425,11 @@ def _layer_norm_of_pixels(layer: kinds.LayerNorm2d, x: Array, weights: Weights) 
     return normed.transpose(0, 3, 1, 2)
 
 
-@_loop(kinds.Softmax)
+@_loop(kinds.Softmax, kinds.LogSoftmax)
 def _softmax(layer: kinds.Softmax, x: Array, weights: Weights) -> Array:
-    return _each_last(x.swapaxes(layer.dim, -1), primitives.softmax).swapaxes(layer.dim, -1)
+    is_log = isinstance(layer, kinds.LogSoftmax)
+    operation = primitives.log_softmax if is_log else primitives.softmax
+    return _each_last(x.swapaxes(layer.dim, -1), operation).swapaxes(layer.dim, -1)
 
 
 @_loop(kinds.RMSNorm)
@@ -481,6 +483,7 @@ _ELEMENTWISE: dict[type[Layer], Callable[..., Any]] = {
     kinds.Hardtanh: primitives.relu6,
     kinds.ConstantFactor: primitives.scaling,
     kinds.LeakyReLU: primitives.leaky_relu,
+    kinds.Mish: primitives.mish,
     kinds.Hardswish: primitives.hardswish,
     kinds.Hardsigmoid: primitives.hardsigmoid,
 }
@@ -489,6 +492,34 @@ _ELEMENTWISE: dict[type[Layer], Callable[..., Any]] = {
 @_loop(*_ELEMENTWISE)
 def _elementwise(layer: Layer, x: Array, weights: Weights) -> Array:
     return _each(x, _ELEMENTWISE[type(layer)])
+
+
+@_loop(kinds.Softplus)
+def _softplus(layer: kinds.Softplus, x: Array, weights: Weights) -> Array:
+    return _each(x, lambda n: primitives.softplus(n, layer.beta, layer.threshold))
+
+
+@_loop(kinds.ELU)
+def _elu(layer: kinds.ELU, x: Array, weights: Weights) -> Array:
+    return _each(x, lambda number: primitives.elu(number, layer.alpha))
+
+
+@_loop(kinds.PReLU)
+def _prelu(layer: kinds.PReLU, x: Array, weights: Weights) -> Array:
+    y, slopes = arrays.empty_like(x), weights["weight"]
+    for place in arrays.ndindex(*x.shape):
+        channel = place[1] if layer.num_parameters > 1 else 0
+        y[place] = primitives.prelu(x[place], slopes[channel])
+    return y
+
+
+@_loop(kinds.GLU)
+def _glu(layer: kinds.GLU, x: Array, weights: Weights) -> Array:
+    y, at = arrays.empty(layer.output_shape(x.shape)), layer.dim % x.ndim
+    for place in arrays.ndindex(*y.shape):
+        gate = (*place[:at], place[at] + y.shape[at], *place[at + 1 :])
+        y[place] = primitives.glu([x[place], x[gate]])
+    return y
 
 
 @_loop(kinds.Sum, kinds.Product)

@@ -87,6 +87,14 @@ def softmax(x: Sequence[Any]) -> list[Any]:
     return [weight / whole for weight in weights]
 
 
+def log_softmax(x: Sequence[Any]) -> list[Any]:
+    """Subtract the largest, and the logarithm of the sum of exponentials."""
+    largest = _largest(x)
+    shifted = [number - largest for number in x]
+    whole = total([number.exp() for number in shifted]).log()
+    return [number - whole for number in shifted]
+
+
 def top_k(x: Sequence[Any], k: int = 1) -> list[Any]:
     """Find the largest, then the largest of the others, until there are k."""
     others, chosen = list(x), []
@@ -170,6 +178,31 @@ def tanh(x: Any) -> Any:
     return (e - 1) / (e + 1)
 
 
+def softplus(x: Any, beta: float = 1.0, threshold: float = 20.0) -> Any:
+    """Compute log(1 + exp(β · x)) / β, and keep x where β · x is large."""
+    scaled = x * beta
+    y = (1 + scaled.exp()).log() / beta
+    return x if scaled > threshold else y
+
+
+def elu(x: Any, alpha: float = 1.0) -> Any:
+    """Keep x above 0, and take α · (exp(x) − 1) elsewhere."""
+    below = alpha * (x.exp() - 1)
+    return x if x > 0 else below
+
+
+def mish(x: Any) -> Any:
+    """Compute x · (1 − 2 / (e · (e + 2) + 2)), with e = exp(x)."""
+    e = x.exp()
+    return x * (1 - 2 / (e * (e + 2) + 2))
+
+
+def glu(x: Sequence[Any]) -> Any:
+    """Compute x · sigmoid(y) of a pair."""
+    number, gate = x
+    return number * sigmoid(gate)
+
+
 def batch_norm(x: Any, s: Any, t: Any) -> Any:
     """Compute x · s + t."""
     return x * s + t
@@ -189,6 +222,12 @@ def leaky_relu(x: Any, slope: float = 0.01) -> Any:
     """Keep the larger of x and a small part of it."""
     part = x * slope
     return x if x > part else part
+
+
+def prelu(x: Any, slope: Any) -> Any:
+    """Keep x above 0, and a learnt part of it elsewhere."""
+    part = x * slope
+    return x if x > 0 else part
 
 
 def relu6(x: Any) -> Any:

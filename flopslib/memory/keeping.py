@@ -145,9 +145,10 @@ MASK = "the mask of a dropout"
 PLACE = "the place of the largest"
 
 #: What the gradient of a function needs: its argument, its result, or a bit a number.
-OF_ARGUMENT = {"GELU", "GELU by tanh", "SiLU", "hard swish", "layer norm", "RMS norm"}
-OF_RESULT = {"softmax", "sigmoid", "tanh"}
-OF_SIDE = {"ReLU", "leaky ReLU", "ReLU6", "hard sigmoid"}
+OF_ARGUMENT = {"GELU", "GELU by tanh", "SiLU", "Mish", "GLU", "hard swish", "softplus",
+               "layer norm", "RMS norm"}  # fmt: skip
+OF_RESULT = {"softmax", "log softmax", "sigmoid", "tanh", "ELU"}
+OF_SIDE = {"ReLU", "leaky ReLU", "PReLU", "ReLU6", "hard sigmoid"}
 OF_NOTHING = {"scaling", "rotation", "average pooling", "batch norm", "running statistics",
               "look-up"}  # fmt: skip
 #: How many numbers a norm keeps for each row.

@@ -33,6 +33,9 @@ from flopslib.sizes.exact import plain, product, same, wrapped
 __all__ = ["TORCH_RULES", "Torch"]
 
 ATTENTIONS = ("fused", "steps", "math")
+#: Functions whose backward formula in C++ names the argument, and nothing else.
+OF_ARGUMENT_IN_TORCH = {"GELU", "SiLU", "Mish", "GLU", "ELU", "softplus", "hard swish", "ReLU6",
+                        "leaky ReLU", "PReLU", "hard sigmoid"}  # fmt: skip
 LOG_SUM_EXP = "the log-sum-exp of fused attention"
 FUSED = "the operands and the result of fused attention"
 IN_PYTHON = "a step of an operation written in Python"
@@ -153,7 +156,7 @@ class Torch(Keeper):
         x, y = step.reads[0], step.writes
         name = part.name
         size: Any = x.size
-        if name in ("GELU", "SiLU", "hard swish", "ReLU6", "leaky ReLU", "hard sigmoid"):
+        if name in OF_ARGUMENT_IN_TORCH:
             yield Item(ARGUMENT, x)
         elif name == "GELU by tanh":
             yield Item(ARGUMENT, x)

@@ -132,12 +132,13 @@ def run_of(name, n=5):
     numbers = [tally.number(0.3 * at - 0.5) for at in range(n)]
     learnt = [tally.number(1 + at / 10) for at in range(n)]
     many = {
-        "softmax": (numbers,), "layer_norm": (numbers, learnt, learnt),
+        "softmax": (numbers,), "log_softmax": (numbers,), "glu": ([numbers[0], learnt[0]],),
+        "layer_norm": (numbers, learnt, learnt),
         "top_k": (numbers,), "proportions": (numbers,),
         "cross_entropy": (numbers,),
         "rms_norm": (numbers, learnt), "max_pool": (numbers,), "average_pool": (numbers,),
     }  # fmt: skip
-    two = {"batch_norm": (numbers[0], learnt[0], learnt[0])}
+    two = {"batch_norm": (numbers[0], learnt[0], learnt[0]), "prelu": (numbers[0], learnt[0])}
     given = many.get(name) or two.get(name) or (numbers[0],)
     y, back = getattr(gradients, name)(*given)
     tally.forget()
@@ -146,6 +147,7 @@ def run_of(name, n=5):
 
 SIZED = {
     "softmax",
+    "log_softmax",
     "cross_entropy",
     "top_k",
     "proportions",
@@ -187,6 +189,7 @@ def _again(name, x):
     tally = Tally()
     learnt = [tally.number(1 + at / 10) for at in range(5)]
     more = {"layer_norm": (learnt, learnt), "rms_norm": (learnt,), "batch_norm": 2 * learnt[:1]}
+    more["prelu"] = learnt[:1]
     return getattr(gradients, name)(x, *more.get(name, ()))[0]
 
 

@@ -197,7 +197,9 @@ def test_functions_need_their_argument_or_their_result():
         return [(n, bits) for _, n, bits in items(linked(layer, shape, training=True))]
 
     assert of(nn.GELU()) == of(nn.SiLU()) == of(nn.Sigmoid()) == [(12, 16)]
-    assert of(nn.Softmax(1)) == [(12, 16)]
+    assert of(nn.Softmax(1)) == of(nn.LogSoftmax(1)) == [(12, 16)]
+    assert of(nn.Softplus()) == of(nn.ELU()) == of(nn.Mish()) == of(nn.GLU()) == [(12, 16)]
+    assert of(nn.PReLU()) == [(12, 16)]  # its factor needs what it met, which tells the side
     assert of(nn.LayerNorm(6)) == [(12, 16), (4, 32)]
     assert of(nn.RMSNorm(6)) == [(12, 16), (2, 32)]
     assert of(nn.Dropout(0.1)) == [(12, 1)]

@@ -255,6 +255,10 @@ TEXTBOOK = {
     "relu": lambda x: max(x, 0),
     "relu6": lambda x: min(max(x, 0), 6),
     "leaky_relu": lambda x: max(x, 0.01 * x),
+    # Dugas et al., 2000; Clevert et al., 2015; Misra, 2019
+    "softplus": lambda x: math.log1p(math.exp(x)),
+    "elu": lambda x: x if x > 0 else math.expm1(x),
+    "mish": lambda x: x * math.tanh(math.log1p(math.exp(x))),
 }
 
 
@@ -263,6 +267,34 @@ TEXTBOOK = {
 def test_activations(name, x):
     found = values(getattr(primitives, name)(counting(x)))
     assert found == pytest.approx(TEXTBOOK[name](x), abs=1e-12)
+
+
+def test_a_softplus_has_a_slope_of_its_own_and_a_threshold():
+    assert values(primitives.softplus(counting(0.5), 3.0)) == pytest.approx(
+        math.log1p(math.exp(1.5)) / 3
+    )
+    assert values(primitives.softplus(counting(7.5), 3.0)) == 7.5
+    assert values(primitives.softplus(counting(7.5), 3.0, 30.0)) == pytest.approx(7.5)
+    assert values(primitives.softplus(counting(1000.0))) == 1000.0
+    assert values(primitives.mish(counting(1000.0))) == 1000.0
+
+
+def test_a_slope_below_0_is_given_or_learnt():
+    assert values(primitives.elu(counting(-1.0), 2.0)) == pytest.approx(2 * math.expm1(-1))
+    assert values(primitives.prelu(counting(-3.0), 0.25)) == -0.75
+    assert values(primitives.prelu(counting(3.0), 0.25)) == 3.0
+
+
+def test_a_gate_lets_its_half_through():
+    assert values(primitives.glu([counting(3.0), counting(0.4)])) == pytest.approx(
+        3 / (1 + math.exp(-0.4))
+    )
+
+
+def test_a_log_softmax_is_the_logarithm_of_a_softmax():
+    x = [counting(number) for number in SPOTS]
+    logs = [math.log(number) for number in values(primitives.softmax(x))]
+    assert values(primitives.log_softmax(x)) == pytest.approx(logs)
 
 
 def test_a_rotation_turns_a_pair():
