@@ -400,14 +400,35 @@ def conv_transpose2d(
     3145728
     """
     window: Any = kernel_size  # the registry has made it a pair
-    reached = exact_quotient(out_channels, groups)
+    return transposed(
+        (batch, in_channels, in_height, in_width), (out_channels, out_height, out_width),
+        window, groups, bias,
+    )  # fmt: skip
+
+
+#: What one place of a transposed convolution is called, by the number of axes.
+PLACES = {1: "position", 2: "pixel", 3: "voxel"}
+
+
+def transposed(
+    inputs: tuple[Any, ...], outputs: tuple[Any, ...], window: tuple[Any, ...], groups: Any,
+    bias: bool,
+) -> Derivation:  # fmt: skip
+    """Count a transposed convolution along any axes, from (B, C_in, …) to (C_out, …).
+
+    >>> transposed((1, 2, 5), (3, 11), (3,), 1, False).macs
+    90
+    """
+    place = PLACES[len(window)]
+    batch, in_channels, *_ = inputs
+    reached = exact_quotient(outputs[0], groups)
     part = primitives.scatter(reached, *window)
-    x = Operand("x", (batch, in_channels, in_height, in_width))
+    x = Operand("x", inputs)
     weight = Operand("weight", (in_channels, reached, *window), "weight")
-    y = Operand("y", (batch, out_channels, out_height, out_width))
+    y = Operand("y", (batch, *outputs))
     made = Operand("sums", y.shape) if bias else y
-    steps = [Step("scatter", (part,), x.shape, "input pixel", (x, weight), made)]
+    steps = [Step("scatter", (part,), x.shape, f"input {place}", (x, weight), made)]
     if bias:
-        reads = (made, *biases(bias, out_channels))
-        steps.append(Step("bias", (primitives.bias(),), y.shape, "output pixel", reads, y))
-    return Derivation(tuple(steps), "transposed conv2d")
+        reads = (made, *biases(bias, outputs[0]))
+        steps.append(Step("bias", (primitives.bias(),), y.shape, f"output {place}", reads, y))
+    return Derivation(tuple(steps), f"transposed conv{len(window)}d")

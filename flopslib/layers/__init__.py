@@ -31,7 +31,14 @@ from flopslib.layers.combinators import (
     Sequential,
     Shared,
 )
-from flopslib.layers.convolution import Conv1d, Conv2d, Conv3d, ConvTranspose2d
+from flopslib.layers.convolution import (
+    Conv1d,
+    Conv2d,
+    Conv3d,
+    ConvTranspose1d,
+    ConvTranspose2d,
+    ConvTranspose3d,
+)
 from flopslib.layers.dense import Embedding, Linear
 from flopslib.layers.elementwise import (
     ELU,
@@ -136,7 +143,9 @@ __all__ = [
     "Conv2d",
     "Conv2dNormActivation",
     "Conv3d",
+    "ConvTranspose1d",
     "ConvTranspose2d",
+    "ConvTranspose3d",
     "CrossAttention",
     "Dropout",
     "Embedding",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from flopslib.costs.convolution import conv1d, conv2d, conv3d, conv_transpose2d
+from flopslib.costs.convolution import conv1d, conv2d, conv3d, transposed
 from flopslib.derivation.derivation import Derivation
 from flopslib.layers.arguments import divides, flag, per_axis, size
 from flopslib.layers.layer import Formula, Layer, Shape
@@ -37,14 +37,10 @@ def _conv3d(
     return conv3d(c_in, c_out, window, depth, height, width, groups=groups, batch=batch, bias=bias)
 
 
-def _conv_transpose2d(
-    batch: Any, c_in: Any, c_out: Any, k_h: Any, k_w: Any, h_in: Any, w_in: Any, h_out: Any,
-    w_out: Any, groups: Any, bias: bool,
-) -> Derivation:  # fmt: skip
-    window = (k_h, k_w)
-    return conv_transpose2d(
-        c_in, c_out, window, h_in, w_in, h_out, w_out, groups=groups, batch=batch, bias=bias
-    )
+def _transposed(batch: Any, c_in: Any, c_out: Any, groups: Any, *sides: Any, bias: bool) -> Any:
+    axes = len(sides) // 3
+    window, inputs, outputs = (sides[at : at + axes] for at in range(0, 3 * axes, axes))
+    return transposed((batch, c_in, *inputs), (c_out, *outputs), window, groups, bias)
 
 
 class _Convolution(Layer):
@@ -171,42 +167,32 @@ class Conv3d(_Convolution):
     DERIVE = staticmethod(_conv3d)
 
 
-class ConvTranspose2d(Layer):
-    """A transposed convolution, as torch.nn.ConvTranspose2d.
-
-    Every product of an input pixel with a kernel is counted, those that the
-    padding crops away included.
-
-    Shapes:
-        (N, C_in, H_in, W_in) → (N, C_out, H_out, W_out); the N may be left out
-
-    >>> ConvTranspose2d(64, 3, 4, stride=2, padding=1).output_shape((1, 64, 32, 32))
-    (1, 3, 64, 64)
-    """
+class _Transposed(Layer):
+    AXES: ClassVar[int]
 
     def __init__(
         self,
         in_channels: int,
         out_channels: int,
-        kernel_size: int | tuple[int, int],
-        stride: int | tuple[int, int] = 1,
-        padding: int | tuple[int, int] = 0,
-        output_padding: int | tuple[int, int] = 0,
+        kernel_size: int | tuple[int, ...],
+        stride: int | tuple[int, ...] = 1,
+        padding: int | tuple[int, ...] = 0,
+        output_padding: int | tuple[int, ...] = 0,
         groups: int = 1,
         bias: bool = True,
-        dilation: int | tuple[int, int] = 1,
+        dilation: int | tuple[int, ...] = 1,
         padding_mode: str = "zeros",
     ) -> None:
         self._set(
             in_channels=size("in_channels", in_channels),
             out_channels=size("out_channels", out_channels),
-            kernel_size=per_axis("kernel_size", kernel_size, 2),
-            stride=per_axis("stride", stride, 2),
-            padding=per_axis("padding", padding, 2, minimum=0),
-            output_padding=per_axis("output_padding", output_padding, 2, minimum=0),
+            kernel_size=per_axis("kernel_size", kernel_size, self.AXES),
+            stride=per_axis("stride", stride, self.AXES),
+            padding=per_axis("padding", padding, self.AXES, minimum=0),
+            output_padding=per_axis("output_padding", output_padding, self.AXES, minimum=0),
             groups=size("groups", groups),
             bias=flag("bias", bias),
-            dilation=per_axis("dilation", dilation, 2),
+            dilation=per_axis("dilation", dilation, self.AXES),
             padding_mode=padding_mode,
         )
         divides("groups", self.groups, in_channels=self.in_channels, out_channels=self.out_channels)
@@ -229,20 +215,64 @@ class ConvTranspose2d(Layer):
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """Find the input size that a convolution would need, along each axis."""
-        self._check_rank(input_shape, INPUTS[2])
-        self._check_size(input_shape, -3, self.in_channels, "channels", INPUTS[2])
+        layouts, axes = INPUTS[self.AXES], self.AXES
+        self._check_rank(input_shape, layouts)
+        self._check_size(input_shape, -axes - 1, self.in_channels, "channels", layouts)
         sides = []
         for side, kernel, stride, padding, extra, dilation in zip(
-            input_shape[-2:], self.kernel_size, self.stride, self.padding, self.output_padding,
+            input_shape[-axes:], self.kernel_size, self.stride, self.padding, self.output_padding,
             self.dilation, strict=True,
         ):  # fmt: skip
             sides.append((side - 1) * stride - 2 * padding + dilation * (kernel - 1) + extra + 1)
         if min(sides) < 1:
             self._refuse(f"crops everything away from an input of shape {input_shape}")
-        return (*input_shape[:-3], self.out_channels, *sides)
+        return (*input_shape[: -axes - 1], self.out_channels, *sides)
 
     def _formula(self, x: Shape, y: Shape) -> Formula:
-        batch = x[0] if len(x) == 4 else 1
-        channels = (self.in_channels, self.out_channels)
-        sizes = (batch, *channels, *self.kernel_size, *x[-2:], *y[-2:], self.groups)
-        return _conv_transpose2d, sizes, (("bias", self.bias),)
+        axes = self.AXES
+        batch = x[0] if len(x) == axes + 2 else 1
+        head = (batch, self.in_channels, self.out_channels, self.groups)
+        sizes = (*head, *self.kernel_size, *x[-axes:], *y[-axes:])
+        return _transposed, sizes, (("bias", self.bias),)
+
+
+class ConvTranspose1d(_Transposed):
+    """A transposed convolution along one axis, as torch.nn.ConvTranspose1d.
+
+    Shapes:
+        (N, C_in, L_in) → (N, C_out, L_out); the N may be left out
+
+    >>> ConvTranspose1d(64, 3, 4, stride=2, padding=1).output_shape((1, 64, 32))
+    (1, 3, 64)
+    """
+
+    AXES = 1
+
+
+class ConvTranspose2d(_Transposed):
+    """A transposed convolution, as torch.nn.ConvTranspose2d.
+
+    Every product of an input pixel with a kernel is counted, those that the
+    padding crops away included.
+
+    Shapes:
+        (N, C_in, H_in, W_in) → (N, C_out, H_out, W_out); the N may be left out
+
+    >>> ConvTranspose2d(64, 3, 4, stride=2, padding=1).output_shape((1, 64, 32, 32))
+    (1, 3, 64, 64)
+    """
+
+    AXES = 2
+
+
+class ConvTranspose3d(_Transposed):
+    """A transposed convolution along three axes, as torch.nn.ConvTranspose3d.
+
+    Shapes:
+        (N, C_in, D_in, H_in, W_in) → (N, C_out, D_out, H_out, W_out); the N may be left out
+
+    >>> ConvTranspose3d(64, 3, 4, stride=2, padding=1).output_shape((1, 64, 4, 32, 32))
+    (1, 3, 8, 64, 64)
+    """
+
+    AXES = 3

@@ -194,25 +194,28 @@ def _ends(layer: kinds.Conv2d) -> list[tuple[int, int]]:
     return [(z // 2, z - z // 2) for z in zeros]
 
 
-@_loop(kinds.ConvTranspose2d)
-def _transposed(layer: kinds.ConvTranspose2d, x: Array, weights: Weights) -> Array:
-    images, kernel = _batched(x, 4), weights["weight"]
+@_loop(kinds.ConvTranspose1d, kinds.ConvTranspose2d, kinds.ConvTranspose3d)
+def _transposed(layer: Any, x: Array, weights: Weights) -> Array:
+    kernel = weights["weight"]
+    images = _batched(x, kernel.ndim)
     inputs, outputs = len(kernel) // layer.groups, kernel.shape[1]
     sums: dict[tuple[int, ...], Any] = {}
-    for image, c, top, left in arrays.ndindex(*images.shape):
-        for channel, i, j in arrays.ndindex(*kernel.shape[1:]):
-            target = c // inputs * outputs + channel
-            row = top * layer.stride[0] + i * layer.dilation[0]
-            column = left * layer.stride[1] + j * layer.dilation[1]
-            place = (image, target, row, column)
-            made = term(images[image, c, top, left], kernel[c, channel, i, j])
+    for image, c, *at in arrays.ndindex(*images.shape):
+        for channel, *tap in arrays.ndindex(*kernel.shape[1:]):
+            steps = zip(at, layer.stride, tap, layer.dilation, strict=True)
+            place = (
+                image,
+                c // inputs * outputs + channel,
+                *(a * s + t * d for a, s, t, d in steps),
+            )
+            made = term(images[image, c, *at], kernel[c, channel, *tap])
             sums[place] = sums.get(place, 0) + made
     y = arrays.empty((len(images), *layer.output_shape(images.shape)[1:]))
-    for image, c, row, column in arrays.ndindex(*y.shape):
-        place = (image, c, row + layer.padding[0], column + layer.padding[1])
+    for image, c, *at in arrays.ndindex(*y.shape):
+        place = (image, c, *(a + p for a, p in zip(at, layer.padding, strict=True)))
         cell = sums.get(place, kernel.flat[0].tally.number(0))
-        y[image, c, row, column] = cell + weights["bias"][c] if layer.bias else cell
-    return y if x.ndim == 4 else y[0]
+        y[image, c, *at] = cell + weights["bias"][c] if layer.bias else cell
+    return y if x.ndim == kernel.ndim else y[0]
 
 
 # --- attention ---------------------------------------------------------------

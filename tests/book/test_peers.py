@@ -226,12 +226,12 @@ def test_every_layer_of_the_book_that_torch_has():
 NOT_ASKED = {
     "AdaptiveAvgPool1d", "AdaptiveAvgPool3d", "AdaptiveMaxPool1d", "AdaptiveMaxPool2d",
     "AdaptiveMaxPool3d", "Add", "AvgPool1d", "AvgPool3d", "BatchNorm3d", "Cat",
-    "ChannelShuffle", "Concat", "ConstantFactor", "Conv2dNormActivation", "CrossAttention",
-    "ELU", "Experts", "GLU", "GRU", "GRUCell", "Graph", "Hardtanh", "Identity",
-    "InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d", "LSTM", "LSTMCell",
-    "LatentAttention", "LatentHeads", "LayerNorm2d", "LearnedPositions", "LogSoftmax",
-    "MatMul", "MaxPool1d", "MaxPool3d", "Mean", "Mish", "MixtureOfExperts", "Multiply",
-    "NotRun", "PReLU", "Pad", "PixelShuffle", "PixelUnshuffle", "RNN", "RNNCell",
+    "ChannelShuffle", "Concat", "ConstantFactor", "Conv2dNormActivation", "ConvTranspose1d",
+    "ConvTranspose3d", "CrossAttention", "ELU", "Experts", "GLU", "GRU", "GRUCell", "Graph",
+    "Hardtanh", "Identity", "InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d", "LSTM",
+    "LSTMCell", "LatentAttention", "LatentHeads", "LayerNorm2d", "LearnedPositions",
+    "LogSoftmax", "MatMul", "MaxPool1d", "MaxPool3d", "Mean", "Mish", "MixtureOfExperts",
+    "Multiply", "NotRun", "PReLU", "Pad", "PixelShuffle", "PixelUnshuffle", "RNN", "RNNCell",
     "RelativePositionBias", "Residual", "Scale", "SelfAttention", "ShiftedWindowAttention",
     "Slice", "Softplus", "StochasticDepth", "Unflatten", "Upsample",
 }  # fmt: skip

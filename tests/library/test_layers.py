@@ -143,6 +143,17 @@ CASES = [
     ),
     # the margin that output_padding adds may lie outside every window: stride 3, kernel 1
     (ConvTranspose2d(1, 1, 1, 3, output_padding=2), (1, 2, 2), (1, 6, 6), 2),
+    # (5-1)*2 - 2 + 2*(3-1) + 1 + 1 = 12; 4*(6/2) kernels of 3, 6 biases
+    (nn.ConvTranspose1d(4, 6, 3, 2, 1, 1, 2, dilation=2), (2, 4, 5), (2, 6, 12), 42),
+    (nn.ConvTranspose1d(2, 3, 2, bias=False), (2, 4), (3, 5), 12),
+    # (2-1)*2 + 3 = 5, (3-1) + 2 - 2 = 2 and (2-1)*3 + 1 + 2 = 6; 2*3 kernels of 3*2*1, 3 biases
+    (
+        nn.ConvTranspose3d(2, 3, (3, 2, 1), (2, 1, 3), (0, 1, 0), (0, 0, 2)),
+        (1, 2, 2, 3, 2),
+        (1, 3, 5, 2, 6),
+        39,
+    ),
+    (nn.ConvTranspose3d(1, 2, 2, bias=False), (1, 2, 1, 2), (2, 3, 2, 3), 16),
     # 4 matrices of 6*6, 4 biases of 6
     (MultiheadAttention(6, 3), (5, 2, 6), (5, 2, 6), 168),
     (MultiheadAttention(6, 2, bias=False, batch_first=True), (2, 5, 6), (2, 5, 6), 144),
