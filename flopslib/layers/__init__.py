@@ -21,7 +21,12 @@ from flopslib.layers.attention import (
     SelfAttention,
     ShiftedWindowAttention,
 )
-from flopslib.layers.blocks import Conv2dNormActivation, SqueezeExcitation, SwiGLU
+from flopslib.layers.blocks import (
+    Conv2dNormActivation,
+    SqueezeExcitation,
+    SwiGLU,
+    TransformerEncoderLayer,
+)
 from flopslib.layers.combinators import (
     Add,
     Concat,
@@ -213,6 +218,7 @@ __all__ = [
     "Sum",
     "SwiGLU",
     "Tanh",
+    "TransformerEncoderLayer",
     "Unflatten",
     "Upsample",
     "ZeroPad2d",

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from flopslib.layers.arguments import flag, per_axis, size
-from flopslib.layers.combinators import PRODUCT, Sequential
+from flopslib.layers.arguments import divides, flag, per_axis, size
+from flopslib.layers.attention import MultiheadAttention
+from flopslib.layers.combinators import PRODUCT, SUM, Sequential
 from flopslib.layers.convolution import Conv2d
 from flopslib.layers.dense import Linear
-from flopslib.layers.elementwise import ReLU, Sigmoid, SiLU
+from flopslib.layers.elementwise import GELU, Dropout, ReLU, Sigmoid, SiLU, probability
 from flopslib.layers.layer import Layer, Run, Shape
-from flopslib.layers.normalization import BatchNorm2d
+from flopslib.layers.normalization import BatchNorm2d, LayerNorm
 from flopslib.layers.pooling import AdaptiveAvgPool2d
 
 SILU, MEAN = SiLU(), AdaptiveAvgPool2d(1)
@@ -59,6 +60,86 @@ class SwiGLU(Layer):
         bent = run("act", self.activation or SILU, run("gate_proj", gate, x))
         hidden = run("up_proj", up, x)
         return run("down_proj", down, run("product", PRODUCT, bent, hidden))
+
+
+#: What torch calls the activations of its Transformer layers.
+BENDS: dict[str, Layer] = {"relu": ReLU(), "gelu": GELU()}
+
+
+class TransformerEncoderLayer(Layer):
+    """Self-attention and a feed-forward network, as torch.nn.TransformerEncoderLayer.
+
+    Args:
+        d_model: the width of a position.
+        nhead: how many heads there are.
+        dim_feedforward: the width between the two linear layers.
+        dropout: the share of numbers that training drops, after each of the two parts and
+            between the linear layers.
+        activation: "relu", "gelu" or a layer, such as ``SiLU()``.
+        layer_norm_eps: is kept, and changes no count.
+        batch_first: whether the batch is the first axis; if not, the position is.
+        norm_first: whether the norms come before the parts; if not, after the sums.
+        bias: whether linear layers and norms have biases.
+
+    Shapes:
+        (L, N, d_model) → the same; with ``batch_first`` (N, L, d_model);
+        without a batch (L, d_model)
+
+    >>> TransformerEncoderLayer(512, 8).parameters
+    3152384
+    """
+
+    def __init__(
+        self,
+        d_model: int,
+        nhead: int,
+        dim_feedforward: int = 2048,
+        dropout: float = 0.1,
+        activation: str | Layer = "relu",
+        layer_norm_eps: float = 1e-5,
+        batch_first: bool = False,
+        norm_first: bool = False,
+        bias: bool = True,
+    ) -> None:
+        width, inner = size("d_model", d_model), size("dim_feedforward", dim_feedforward)
+        if not isinstance(activation, Layer) and activation not in BENDS:
+            raise ValueError(f"activation must be 'relu', 'gelu' or a layer, got {activation!r}")
+        divides("nhead", size("nhead", nhead), d_model=width)
+        self._set(
+            d_model=width,
+            nhead=nhead,
+            dim_feedforward=inner,
+            dropout=probability(dropout),
+            activation=activation,
+            layer_norm_eps=layer_norm_eps,
+            batch_first=flag("batch_first", batch_first),
+            norm_first=flag("norm_first", norm_first),
+            bias=flag("bias", bias),
+            self_attn=MultiheadAttention(width, nhead, dropout, bias, batch_first=batch_first),
+            linear1=Linear(width, inner, bias),
+            linear2=Linear(inner, width, bias),
+            norm1=LayerNorm(width, layer_norm_eps, bias=bias),
+            norm2=LayerNorm(width, layer_norm_eps, bias=bias),
+        )
+
+    def flow(self, x: Shape, run: Run) -> Shape:
+        """Attend, and go through the feed-forward network, each with a way around it."""
+        dropping = Dropout(self.dropout)
+
+        def feed_forward(y: Shape) -> Shape:
+            bend = self.activation if isinstance(self.activation, Layer) else BENDS[self.activation]
+            bent = run("activation", bend, run("linear1", self.linear1, y))
+            return run("linear2", self.linear2, run("dropout", dropping, bent))
+
+        def attention(y: Shape) -> Shape:
+            return run("self_attn", self.self_attn, y)
+
+        for at, part in ((1, attention), (2, feed_forward)):
+            norm = f"norm{at}", getattr(self, f"norm{at}")
+            y = part(run(*norm, x) if self.norm_first else x)
+            x = run(f"sum{at}", SUM, x, run(f"dropout{at}", dropping, y))
+            x = x if self.norm_first else run(*norm, x)
+        return x
 
 
 class Conv2dNormActivation(Sequential):

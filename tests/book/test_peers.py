@@ -233,7 +233,8 @@ NOT_ASKED = {
     "LogSoftmax", "MatMul", "MaxPool1d", "MaxPool3d", "Mean", "Mish", "MixtureOfExperts",
     "Multiply", "NotRun", "PReLU", "Pad", "PixelShuffle", "PixelUnshuffle", "RNN", "RNNCell",
     "RelativePositionBias", "Residual", "Scale", "SelfAttention", "ShiftedWindowAttention",
-    "Slice", "Softplus", "StochasticDepth", "Unflatten", "Upsample",
+    "Slice", "Softplus", "StochasticDepth", "TransformerEncoderLayer", "Unflatten",
+    "Upsample",
 }  # fmt: skip
 
 

@@ -322,6 +322,17 @@ CASES = [
     (nn.PixelShuffle(2), (1, 8, 3, 2), (1, 2, 6, 4), 0),
     (nn.PixelUnshuffle(2), (2, 6, 4), (8, 3, 2), 0),
     (nn.Hardtanh(-2.0, 3.0), (2, 3), (2, 3), 0),
+    # 4*(6*6 + 6), 6*5 + 5 and 5*6 + 6, two norms of 2*6
+    (nn.TransformerEncoderLayer(6, 2, 5), (3, 2, 6), (3, 2, 6), 263),
+    (
+        nn.TransformerEncoderLayer(
+            6, 3, 4, 0.2, "gelu", batch_first=True, norm_first=True, bias=False
+        ),
+        (2, 3, 6),
+        (2, 3, 6),
+        204,
+    ),
+    (nn.TransformerEncoderLayer(4, 2, 3, activation=SiLU()), (3, 4), (3, 4), 127),
     (nn.LogSoftmax(1), (2, 3, 5), (2, 3, 5), 0),
     (nn.LogSoftmax(-1), (4,), (4,), 0),
     (nn.Softplus(), (2, 3), (2, 3), 0),

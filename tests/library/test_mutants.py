@@ -354,6 +354,9 @@ GIVEN = [
     (nn.GELU, {"approximate": "tanh"}),
     (nn.Softmax, {"dim": 1}),
     (nn.LogSoftmax, {"dim": 1}),
+    (nn.TransformerEncoderLayer, {"d_model": 6, "nhead": 3, "dim_feedforward": 5, "dropout": 0.2}
+        | {"activation": "gelu", "layer_norm_eps": 1e-3, "batch_first": True, "norm_first": True}
+        | {"bias": False}),
     (nn.Softplus, {"beta": 2.0, "threshold": 5.0}),
     (nn.PReLU, {"num_parameters": 3, "init": 0.1}),
     (nn.ELU, {"alpha": 0.5, "inplace": True}),
@@ -497,6 +500,12 @@ def test_a_layer_refuses_what_is_too_small_or_no_whole_number(kind, given):
         lambda: nn.Scale(0, 2),
         lambda: nn.Scale(2.0),
         lambda: nn.Softplus(0),
+        lambda: nn.TransformerEncoderLayer(6, 4),
+        lambda: nn.TransformerEncoderLayer(6, 0),
+        lambda: nn.TransformerEncoderLayer(6, 2, 0),
+        lambda: nn.TransformerEncoderLayer(6, 2, dropout=2),
+        lambda: nn.TransformerEncoderLayer(6, 2, activation="tanh"),
+        lambda: nn.TransformerEncoderLayer(6, 2, norm_first=1),
         lambda: nn.Softplus("1"),
         lambda: nn.Softplus(threshold=None),
         lambda: nn.ELU(True),

@@ -3,6 +3,7 @@
 import pytest
 
 from flopslib import count, linear
+from flopslib import layers as nn
 from flopslib.derivation import Derivation, OpCount
 from flopslib.layers import (
     BatchNorm2d,
@@ -47,6 +48,25 @@ def both(report, **options):
 def test_a_training_step_of_an_image_network():
     assert both(count(resnet50(), (1, 3, 224, 224), training=True)) == 24_299_077_632
     assert both(count(mobilenet_v2(), (1, 3, 224, 224), training=True)) == 1_782_969_600
+
+
+def test_a_norm_comes_before_or_after():
+    paths = {
+        first: [
+            row.path
+            for row in count(nn.TransformerEncoderLayer(4, 2, 3, norm_first=first), (3, 4)).rows
+        ]
+        for first in (False, True)
+    }
+    ends = ["linear1", "activation", "dropout", "linear2", "dropout2", "sum2"]
+    assert paths[False] == ["self_attn", "dropout1", "sum1", "norm1", *ends, "norm2"]
+    assert paths[True] == ["norm1", "self_attn", "dropout1", "sum1", "norm2", *ends]
+
+
+def test_dropouts_of_an_encoder_layer_are_in_training():
+    layer = nn.TransformerEncoderLayer(4, 2, 5)
+    plain, training = count(layer, (3, 4)), count(layer, (3, 4), training=True)
+    assert training.multiplications - plain.multiplications == 3 * (4 + 5 + 4)
 
 
 def test_two_low_ranks_beside_frozen_weights():
