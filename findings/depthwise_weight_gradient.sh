@@ -7,7 +7,7 @@
 #            channel with every other one, a gradient for C × C kernels, of which it then keeps the
 #            diagonal. The gradient is right, and a count of the model misses this factor. The
 #            gradient for the input stays depthwise.
-# Seen:      the lines under SEEN below; this script fails when the output is no longer the same.
+# Seen:      on 2026-11-28; the lines under SEEN below; this script fails when the output is no longer the same.
 set -euo pipefail
 
 place=$(mktemp -d)

@@ -4,7 +4,7 @@
 # Version:   torch 2.13.0 on Linux, x86-64, Python 3.11; 2.14.1 says the same
 # Behaviour: `W @ x` is the operation aten.mv, `x @ W` becomes aten.mm. Only the second has a rule, and
 #            what has none is 0 without a warning. `einsum` of the same is right.
-# Seen:      the lines under SEEN below; this script fails when the output is no longer the same.
+# Seen:      on 2026-11-28; the lines under SEEN below; this script fails when the output is no longer the same.
 #            It took 426 s on two busy cores, the installation included.
 set -euo pipefail
 

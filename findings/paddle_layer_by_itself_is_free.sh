@@ -4,7 +4,7 @@
 # Version:   paddlepaddle 3.3.1 with numpy 2.2.6 on Linux, x86-64, Python 3.11
 # Behaviour: The outermost layer is not visited. `paddle.flops(nn.Linear(4, 5), [3, 4])` is 0, and 60
 #            inside a `nn.Sequential`; a function, a product of tensors among them, is always 0.
-# Seen:      the lines under SEEN below; this script fails when the output is no longer the same.
+# Seen:      on 2026-11-28; the lines under SEEN below; this script fails when the output is no longer the same.
 #            It took 227 s on two busy cores, the installation included.
 set -euo pipefail
 

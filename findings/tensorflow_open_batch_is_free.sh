@@ -4,7 +4,7 @@
 # Version:   tensorflow-cpu 2.21.0, keras 3.15.1 on Linux, x86-64, Python 3.11
 # Behaviour: Where a shape is not known, an operation costs nothing. `keras.Input((80,))` has no batch, and
 #            a Dense(10) behind it is 0 FLOPs; with batch_size=1 it is 1610, products and biases.
-# Seen:      the lines under SEEN below; this script fails when the output is no longer the same.
+# Seen:      on 2026-11-28; the lines under SEEN below; this script fails when the output is no longer the same.
 #            It took 207 s on two busy cores, the installation included.
 set -euo pipefail
 

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Under pytest 9.2.0, pytest-xdist 3.8.0 spreads a group of tests that --dist loadgroup is to keep together.
+# Under pytest 9.2.0, pytest-xdist 3.8.0 spreads a group of tests that `--dist loadgroup` is to keep together.
 # Version: pytest 9.2.0, pytest-xdist 3.8.0, Linux, Python 3.11.7.
 # Behaviour: tests that share @pytest.mark.xdist_group("one") are to run in one process under
 #   `-n 2 --dist loadgroup`. They are given to both processes, without a warning, so tests that
 #   share a kernel or a server fail or pass by chance. `--dist loadfile` keeps a file together.
-# Seen: below, under EXPECTED: how many processes ran the six tests of one group, and of one file.
+# Seen: on 2026-11-28; below, under EXPECTED: how many processes ran the six tests of one group, and of one file.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -256,6 +256,7 @@ def test_the_packages_are_typed_and_carry_their_data():
     assert (package / "py.typed").exists()
     assert sorted(path.name for path in package.glob("data/*.json")) == [
         "checked.json",
+        "findings.json",
         "peers.json",
         "published.json",
         "saved_tensors.json",

@@ -18,6 +18,7 @@ No stored figure takes part.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
@@ -239,7 +240,10 @@ def readings(
     if tool in (None, OURS):
         ours = {"MACs": report.macs, "FLOPs": report.flops}
         ours["exact FLOPs, multiplications and additions as performed"] = report.exact_flops
-        ours["FLOPs of a training step, without a gradient of the input"] = training_step(report)
+        with suppress(ValueError):  # not all gradients are derived
+            ours["FLOPs of a training step, without a gradient of the input"] = training_step(
+                report
+            )
         ours["parameters, which are no operations"] = report.parameters
         for called, value in ours.items():
             means = called.partition(",")[0]
@@ -276,16 +280,18 @@ def _asked(report: Report, name: str, written: Mapping[str, str] | None) -> Iter
 def training_step(report: Report) -> int:
     """Return the FLOPs of a forward and a backward pass, 2 for each MAC.
 
-    Each product has two more in the backward pass, one for each of its factors. Nobody needs
-    the gradient of the network's input, so the first layer that learns has only one.
+    The backward pass is that of :meth:`flopslib.Report.backward`: all weights are learnt, and
+    nobody needs the gradient of the network's input.
+
+    Raises:
+        ValueError: a layer whose gradients are not derived.
 
     >>> from flopslib import count
     >>> from flopslib.models import resnet50
     >>> training_step(count(resnet50(), (1, 3, 224, 224)))
     24299077632
     """
-    weighty = [row for row in report.rows if row.parameters]
-    return 3 * report.flops - (weighty[0].flops if weighty else 0)
+    return report.flops + report.backward().flops
 
 
 # --- usual steps from there ---------------------------------------------------------

@@ -15,7 +15,15 @@ from flopsbook.build.notebooks import faults, main, normalised, read
 ROOT = Path(__file__).parents[2]
 CHAPTERS = sorted((ROOT / "chapters").glob("*.ipynb"))
 # pages to look things up in
-TABLES = {"notation", "cost_table", "corrections", "model_table", "explorer", "checked"}
+TABLES = {
+    "notation",
+    "cost_table",
+    "corrections",
+    "model_table",
+    "explorer",
+    "checked",
+    "findings",
+}
 DERIVATIONS = [path for path in CHAPTERS if path.stem not in TABLES]
 every_notebook = pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
 every_derivation = pytest.mark.parametrize("path", DERIVATIONS, ids=lambda path: path.stem)

@@ -7,7 +7,7 @@ import pytest
 from flopslib import command_line, count
 from flopslib import layers as nn
 from flopslib.counters import TOOLS, predict, quoted, reconcile
-from flopslib.counters.reconciling import training_step
+from flopslib.counters.reconciling import readings, training_step
 from flopslib.counters.tools import FORETOLD
 from flopslib.models import gpt2_small, mobilenet_v2, resnet18, resnet50, vit_b_16
 
@@ -76,6 +76,17 @@ def test_a_step_of_training():
     text = nn.Sequential(nn.Embedding(11, 5), nn.Linear(5, 7))
     assert training_step(count(text, (2, 3))) == 3 * 2 * 2 * 3 * 5 * 7
     assert training_step(count(nn.Linear(5, 7), (2, 5))) == 2 * 2 * 2 * 5 * 7
+    # only the first that learns goes without
+    shifted = nn.Sequential(nn.Linear(5, 5), nn.ReLU(), nn.Linear(5, 7))
+    assert training_step(count(shifted, (2, 5))) == 2 * 2 * (2 * 5 * 5 + 3 * 5 * 7)
+
+
+def test_a_network_whose_gradients_are_not_derived_has_no_training_step():
+    recurrent = count(nn.LSTM(3, 4), (5, 2, 3))
+    with pytest.raises(ValueError, match="no gradient"):
+        training_step(recurrent)
+    assert not [r for r in readings(recurrent, "flopslib") if "training step" in r.called]
+    assert reconcile(recurrent.flops, recurrent, "flopslib").named == ("flopslib",)
 
 
 @pytest.mark.parametrize(
