@@ -386,7 +386,7 @@ def csv(report: Measured, depth: int | None = None) -> str:
     >>> from flopslib import count
     >>> from flopslib.layers import Linear
     >>> csv(count(Linear(3, 2), (1, 3))).splitlines()[1]
-    'Linear,Linear,"Linear(3, 2)",1x3,1x2,8,6,12,12,6,6,0,0,0,0,0,\
+    'Linear,Linear,"Linear(3, 2)",1x3,1x2,8,6,12,12,6,6,0,0,0,0,0,0,\
 "(3 multiplications, 3 additions) × 2 output elements"'
     """
     written = io.StringIO()
