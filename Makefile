@@ -29,7 +29,7 @@ test: book $(if $(filter true,$(CI)),$(TOOLS))
 
 # look at every page with Debian's chromium, and operate it with the keyboard
 test-browser: book $(TOOLS)
-	$(BIN)/python -m pytest tests/book/browser
+	$(BIN)/python -m pytest -n logical --dist load tests/book/browser
 
 # every answer, every planted mistake and every cell of the book in the Python of the pages
 test-python: book $(TOOLS)

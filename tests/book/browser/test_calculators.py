@@ -24,7 +24,7 @@ PLACES = {
     "memory": ("chapters/memory.html", memory_lab),
 }
 #: A number that can be typed without changing another one.
-TYPED = {"converter": "amount", "language_model": "prompt"}
+TYPED = {"converter": "amount", "language_model": "prompt", "roofline": "batch", "memory": "batch"}
 every_form = pytest.mark.parametrize("name", PLACES)
 both_widths = pytest.mark.parametrize("width", [1280, 390])
 

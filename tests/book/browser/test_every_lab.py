@@ -55,10 +55,10 @@ class Lab:
 
     def take(self, cost, point):
         """Write a point: some sizes are refused until others, which they divide, are there."""
-        for flag in cost.flags:
+        for flag in cost.major:
             if self.field(flag).is_checked() != point[flag]:
                 self.press(flag, "Space")
-        sizes = waiting = [letter for letter in point if letter not in cost.flags]
+        sizes = waiting = [letter for letter in point if letter not in cost.major]
         for turn in range(2 * len(sizes)):
             if turn == len(sizes):  # those that are left wait for each other
                 for letter in 2 * waiting:
@@ -74,7 +74,7 @@ class Lab:
         sizes = {
             letter: int(self.field(letter).input_value().replace(",", "")) for letter in letters
         }
-        return sizes | {flag: self.field(flag).is_checked() for flag in cost.flags}
+        return sizes | {flag: self.field(flag).is_checked() for flag in cost.major}
 
     def figures(self):
         read = {name: self.root.locator(f"[data-output='{name}']") for name in FIGURES}
@@ -88,7 +88,7 @@ def counted(cost, point):
 
 def full_points(cost):
     """Make up points that leave no size to its default."""
-    letters = Letters(cost).names.keys() | cost.flags.keys()
+    letters = Letters(cost).names.keys() | cost.major.keys()
     return [point for point in points(cost, 50, "keyboard") if point.keys() == letters]
 
 
@@ -179,7 +179,8 @@ def test_the_page_keeps_room_for_the_lab(reader, path, name, width):
     reader.page.route("**/lab.js*", lambda route: route.fulfill(body=""))
     before = height(":not([data-state])")
     reader.page.unroute("**/lab.js*")
-    assert before == pytest.approx(height("[data-state=ready]"), abs=100)
+    # a line or two: at some settings a step of a window is empty
+    assert before == pytest.approx(height("[data-state=ready]"), abs=130)
 
 
 def test_the_explorer_shows_what_python_counts(reader):
