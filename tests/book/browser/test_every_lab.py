@@ -6,11 +6,13 @@ import pytest
 
 from conftest import PAGES
 from flopsbook.labs.crossing import BOTH
+from flopsbook.labs.gradients import backward_of
 from flopsbook.labs.spec import FIGURES, Letters, points
-from flopslib import count, registered
+from flopslib import count, linear, registered
 from flopslib.models.model_list import catalogue
 
-COSTS = {**registered(), BOTH.name: BOTH}
+BACK = backward_of(linear)
+COSTS = {**registered(), BOTH.name: BOTH, BACK.name: BACK}
 LABS = [
     (path.relative_to(PAGES).as_posix(), name)
     for path in sorted((PAGES / "chapters").glob("*.html"))
