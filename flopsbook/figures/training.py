@@ -109,8 +109,10 @@ def step_parts(reports: Mapping[str, Report]) -> Picture:
         thirds = ", ".join(f"{part} {100 * shares[part][0]:.1f} %" for part in PASSES)
         return finished(
             figure,
-            caption="A training step has three parts of nearly the same size. The gradients of the "
-            "inputs are a little fewer, because the first layer needs none.",
+            caption="A training step has three parts of nearly the same size. In a network of "
+            "convolutions the gradients of the inputs are a little fewer, because the first layer "
+            "needs none. In a Transformer they are more, because both factors in the products of "
+            "attention are inputs.",
             alt=f"A bar for each network in three parts. {first}: {thirds}.",
             data=data,
         )

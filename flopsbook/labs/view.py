@@ -61,7 +61,9 @@ class Lab:
             sum(step["macs"] != zero for step in variant["steps"])
             for variant in first["variants"].values()
         )
-        return f"--letters:{len(first['letters'])};--usual:{usual};--steps:{steps}"
+        choices = int(len(self.data["functions"]) > 1)  # which of several functions
+        room = {"letters": len(first["letters"]), "usual": usual, "steps": steps}
+        return ";".join(f"--{what}:{n}" for what, n in (room | {"choices": choices}).items())
 
 
 def lab(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 from flopslib.costs.attending import multihead_attention
@@ -10,9 +11,10 @@ from flopslib.costs.heads import Heads, seen_before, seen_in_window
 from flopslib.costs.latent import latent_heads
 from flopslib.derivation import primitives
 from flopslib.derivation.derivation import Derivation
+from flopslib.derivation.steps import Step
 from flopslib.layers.arguments import divides, flag, per_axis, size, untouched
 from flopslib.layers.dense import Linear
-from flopslib.layers.elementwise import Product, Sigmoid
+from flopslib.layers.elementwise import Product, Sigmoid, probability
 from flopslib.layers.layer import Formula, Layer, Run, Shape, several
 from flopslib.layers.normalization import RMSNorm
 from flopslib.layers.operations import each
@@ -22,6 +24,17 @@ from flopslib.sizes.exact import smaller
 
 def _multihead(batch: Any, length: Any, width: Any, heads: Any, bias: bool) -> Derivation:
     return multihead_attention(length, width, num_heads=heads, batch=batch, bias=bias)
+
+
+def _multihead_dropped(batch: Any, length: Any, width: Any, heads: Any, bias: bool) -> Derivation:
+    """Multiply each weight of the attention by a factor that was drawn, before it is used."""
+    steps = _multihead(batch, length, width, heads, bias).steps
+    at = [step.name for step in steps].index("softmax") + 1
+    weights: Any = steps[at - 1].writes
+    dropped = replace(weights, name="dropped")
+    drop = Step("dropout", (primitives.dropout(),), weights.shape, "score", (weights,), dropped)
+    later = Derivation(steps[at:]).on(**{weights.name: dropped}).steps
+    return Derivation((*steps[:at], drop, *later), "attention")
 
 
 def _heads(
@@ -84,7 +97,7 @@ class MultiheadAttention(Layer):
         self._set(
             embed_dim=size("embed_dim", embed_dim),
             num_heads=size("num_heads", num_heads),
-            dropout=dropout,
+            dropout=probability(dropout),
             bias=flag("bias", bias),
             add_bias_kv=flag("add_bias_kv", add_bias_kv),
             add_zero_attn=flag("add_zero_attn", add_zero_attn),
@@ -131,6 +144,10 @@ class MultiheadAttention(Layer):
         batch, length = (1, *x)[-3:-1] if self.batch_first or len(x) == 2 else (x[1], x[0])
         sizes = (batch, length, self.embed_dim, self.num_heads)
         return _multihead, sizes, (("bias", self.bias),)
+
+    def _training_formula(self, x: Shape, y: Shape) -> Formula:
+        derive, sizes, options = self._formula(x, y)
+        return _multihead_dropped if self.dropout else derive, sizes, options
 
 
 class ScaledDotProductAttention(Layer):
@@ -680,6 +697,8 @@ class ShiftedWindowAttention(Layer):
     >>> count(ShiftedWindowAttention(96, 7, 0, 3), (1, 56, 56, 96)).parameters
     37755
     """
+
+    _not_in_training = ("attention_dropout", "dropout")
 
     def __init__(
         self,

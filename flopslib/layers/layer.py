@@ -115,6 +115,8 @@ class Layer(metaclass=LayerType):
     unless it says otherwise (:class:`flopslib.layers.Shared`).
     """
 
+    #: Arguments without a meaning at inference whose cost in training is not derived.
+    _not_in_training: ClassVar[tuple[str, ...]] = ()
     #: How many inputs it can take.
     _takes: ClassVar[Sequence[int]] = (1,)
 
@@ -276,6 +278,12 @@ class Layer(metaclass=LayerType):
         return None
 
     def _training_formula(self, x: Shape, y: Shape) -> Formula | None:
+        for name in self._not_in_training:
+            if self.__dict__.get(name):
+                self._refuse(
+                    f"has {name}={self.__dict__[name]}, which is not counted in training: "
+                    f"set it to 0, or add Dropout where it acts"
+                )
         return self._formula(x, y)
 
     def _beside(self, x: Shape) -> tuple[Operand, ...]:

@@ -12,6 +12,7 @@ from flopslib.costs.dense import linear
 from flopslib.derivation.derivation import Derivation
 from flopslib.derivation.steps import Step
 from flopslib.layers.arguments import flag, size
+from flopslib.layers.elementwise import probability
 from flopslib.layers.layer import Formula, Layer, Shape
 
 CELLS = {
@@ -51,6 +52,7 @@ def _over_time(
 class _Recurrent(Layer):
     GATES: ClassVar[int]
     SINGLE: ClassVar[bool] = False
+    _not_in_training = ("dropout",)
 
     def _keep(self, hidden: Any, layers: int, bias: Any, nonlinearity: str, **more: Any) -> None:
         if nonlinearity not in ("tanh", "relu"):
@@ -110,6 +112,10 @@ class _Recurrent(Layer):
         order = "(batch, step" if self.batch_first else "(step, batch"
         return f"{order}, feature), batch_first={self.batch_first}"
 
+    def _training_formula(self, x: Shape, y: Shape) -> Formula | None:
+        # between layers, of which there has to be more than one
+        return super()._training_formula(x, y) if self.num_layers > 1 else self._formula(x, y)
+
     def _formula(self, x: Shape, y: Shape) -> Formula:
         kind = type(self).__name__.removesuffix("Cell")
         options = (
@@ -164,7 +170,7 @@ class RNN(_Recurrent):
             nonlinearity,
             input_size=input_size,
             batch_first=flag("batch_first", batch_first),
-            dropout=dropout,
+            dropout=probability(dropout),
             bidirectional=flag("bidirectional", bidirectional),
         )
 
@@ -217,7 +223,7 @@ class LSTM(_Recurrent):
             "tanh",
             input_size=input_size,
             batch_first=flag("batch_first", batch_first),
-            dropout=dropout,
+            dropout=probability(dropout),
             bidirectional=flag("bidirectional", bidirectional),
             proj_size=proj_size,
         )
@@ -262,7 +268,7 @@ class GRU(_Recurrent):
             "tanh",
             input_size=input_size,
             batch_first=flag("batch_first", batch_first),
-            dropout=dropout,
+            dropout=probability(dropout),
             bidirectional=flag("bidirectional", bidirectional),
         )
 

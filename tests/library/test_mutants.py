@@ -435,6 +435,8 @@ def test_a_layer_refuses_what_is_too_small_or_no_whole_number(kind, given):
             wanted = "True or False"
             wrong = {1: TypeError, None: TypeError, "yes": TypeError}
             if kind is nn.SelfAttention and name == "bias":
+                with pytest.raises(ValueError, match="some letters of 'qkvo', got 'yes'"):
+                    kind(**given | {name: "yes"})
                 del wrong["yes"]  # some of the letters qkvo
             if name.endswith("bias"):
                 del wrong[None]  # which is False there, as in torch

@@ -6,6 +6,7 @@ from flopslib import count, linear
 from flopslib import layers as nn
 from flopslib.derivation import Derivation, OpCount
 from flopslib.layers import (
+    LSTM,
     BatchNorm2d,
     Conv2d,
     Dropout,
@@ -19,6 +20,7 @@ from flopslib.layers import (
     SelfAttention,
     Sequential,
     Shared,
+    ShiftedWindowAttention,
     Sum,
     view,
 )
@@ -66,7 +68,8 @@ def test_a_norm_comes_before_or_after():
 def test_dropouts_of_an_encoder_layer_are_in_training():
     layer = nn.TransformerEncoderLayer(4, 2, 5)
     plain, training = count(layer, (3, 4)), count(layer, (3, 4), training=True)
-    assert training.multiplications - plain.multiplications == 3 * (4 + 5 + 4)
+    # the weights of the attention, 3 * 3 of each of 2 heads, and three results of 3 tokens
+    assert training.multiplications - plain.multiplications == 2 * 9 + 3 * (4 + 5 + 4)
 
 
 def test_two_low_ranks_beside_frozen_weights():
@@ -182,6 +185,43 @@ def test_training_differs_where_it_says_so():
     back = report.backward()
     assert back["1"].multiplications == 3 * (3 * 32 + 32)
     assert count(net, (2, 2, 4, 4)).backward()["1"].multiplications == 96
+
+
+def test_dropout_inside_attention():
+    # a factor for each of 2 * 3 * 5 * 5 weights of the attention, there and back
+    plain, dropping = (
+        count(MultiheadAttention(6, 3, p, batch_first=True), (2, 5, 6), training=True)
+        for p in (0.0, 0.1)
+    )
+    assert dropping.multiplications - plain.multiplications == 2 * 3 * 25
+    assert dropping.macs == plain.macs
+    back = [report.backward(input_gradient=True) for report in (plain, dropping)]
+    assert back[1].multiplications - back[0].multiplications == 2 * 3 * 25
+    assert back[1].macs == back[0].macs
+    steps = {step.name: step for step in dropping.rows[0].derivation.steps}
+    assert steps["dropout"].reads == (steps["softmax"].writes,)
+    assert steps["weighted sum"].reads[0] is steps["dropout"].writes
+    still = count(MultiheadAttention(6, 3, 0.1, batch_first=True), (2, 5, 6))
+    assert still.multiplications == plain.multiplications
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape", "name"),
+    [
+        (LSTM(3, 4, 2, dropout=0.1), (5, 2, 3), "dropout=0.1"),
+        (ShiftedWindowAttention(4, 2, 0, 2, dropout=0.2), (1, 4, 4, 4), "dropout=0.2"),
+        (
+            ShiftedWindowAttention(4, 2, 0, 2, attention_dropout=0.3), (1, 4, 4, 4),
+            "attention_dropout=0.3",
+        ),
+    ],
+)  # fmt: skip
+def test_dropout_that_is_not_derived_is_refused_in_training_alone(layer, shape, name):
+    assert count(layer, shape).macs
+    with pytest.raises(ValueError, match=f"has {name}, which is not counted in training"):
+        count(layer, shape, training=True)
+    alone = LSTM(3, 4, dropout=0.1)  # acts between layers, of which there is one
+    assert count(alone, (5, 2, 3), training=True).macs == count(alone, (5, 2, 3)).macs
 
 
 def test_a_layer_of_ones_own_says_what_it_reads():

@@ -181,8 +181,7 @@ def test_the_page_keeps_room_for_the_lab(reader, path, name, width):
     reader.page.route("**/lab.js*", lambda route: route.fulfill(body=""))
     before = height(":not([data-state])")
     reader.page.unroute("**/lab.js*")
-    # a line or two: at some settings a step of a window is empty
-    assert before == pytest.approx(height("[data-state=ready]"), abs=130)
+    assert before == pytest.approx(height("[data-state=ready]"), abs=100)
 
 
 def test_the_explorer_shows_what_python_counts(reader):
